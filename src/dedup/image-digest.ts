@@ -61,10 +61,7 @@ export class ImageDigest {
     }
   }
 
-  /**
-   * Add the same digest, at `digest`, for the next `count` pages. Takes 1 ns a page, for long runs of zero
-   * pages.
-   */
+  /** Add the digest at `digest` for the next `count` pages; 1 ns a page, for runs of zero pages. */
   addRepeated(digest: number, count: number): void {
     const { run } = this.kernels;
     const perLink = (LINK_BYTES - DIGEST_BYTES) / DIGEST_BYTES;

@@ -9,18 +9,13 @@ export class DigestMemory {
   private next: number;
   private readonly end: number;
 
-  /**
-   * `pages`: capacity in pages of all images together; `option`: the user's option that sets it, for errors.
-   */
+  /** `pages`: capacity in pages; `option`: the user's option that sets it. */
   constructor(slots: Slots, pages: number, option = 'indexPages') {
     this.next = slots.slot('page digests', DIGEST_BYTES * pages, option);
     this.end = this.next + DIGEST_BYTES * pages;
   }
 
-  /**
-   * Create the digests of an image of `pages` pages: in this memory if it has space, else on JavaScript's
-   * heap, at most `maxCopied` digests.
-   */
+  /** Create the digests of an image: in this memory if it fits, else on the heap, at most `maxCopied`. */
   create(kernels: Kernels, pages: number, maxCopied: number): PageDigests {
     const address = this.next;
     if (pages === 0 || pages > (this.end - address) / DIGEST_BYTES)

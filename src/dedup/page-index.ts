@@ -34,9 +34,7 @@ export class PageIndex {
   readonly bucketCount: number;
   /** Address of the buckets. */
   readonly index: number;
-  /**
-   * Address of 4 words for each image: address of its digests, file descriptor + 1, offset (2); 0: unknown.
-   */
+  /** By image, 4 words: address of its digests, file descriptor + 1, offset (2); 0: unknown. */
   readonly known: number;
   private readonly kernels: Kernels;
   private readonly sketches: number;
@@ -48,9 +46,8 @@ export class PageIndex {
   private readonly ownReferences: number;
 
   /**
-   * `pageCapacity`: capacity in pages, a power of two, at least 4. `sketchSlotCount`: a power of two; 0: no
-   * sketches. `maxRunPages`: maximum pages of a run. `option`: the user's option that sizes the tables, for
-   * errors.
+   * `pageCapacity`: a power of two, at least 4. `sketchSlotCount`: a power of two; 0: no sketches.
+   * `maxRunPages`: maximum pages of a run. `option`: the user's option that sizes the tables.
    */
   constructor(
     slots: Slots,
@@ -86,7 +83,7 @@ export class PageIndex {
 
   /**
    * Look up a run of pages by their digests (16 bytes a page), in order, and add those that are new. Pages of
-   * a class (u16) other than 0 are left out. Afterwards `wasSeen(i)` returns whether page `i` was found.
+   * a class (u16) other than 0 are left out.
    */
   addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
     this.runReferences = this.ownReferences;
@@ -154,10 +151,7 @@ export class PageIndex {
     return count;
   }
 
-  /**
-   * Store a page under its sketch. `isSketched`: the page is that of the last `findSimilar`; reuse its
-   * sketch.
-   */
+  /** Store a page under its sketch. `isSketched`: reuse the sketch of the last `findSimilar`. */
   insertSketch(page: number, image: number, number: number, isSketched = false): void {
     const { run } = this.kernels;
     if (!isSketched) run.sketchPage(page, this.pageBytes, this.features);

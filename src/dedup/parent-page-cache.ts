@@ -54,10 +54,7 @@ export class ParentPageCache {
     return true;
   }
 
-  /**
-   * Record that `page` is the same in `image` and `parent`. Ignored unless `image` follows `parent`: an image
-   * between them may have another version of the page.
-   */
+  /** Record that `page` is the same in `image` and `parent`, if no image is between them. */
   extend(parent: number, image: number, page: number): void {
     const slot = this.slot(page);
     if (slot !== NO_SLOT && this.until[slot] === parent && image === parent + 1) this.until[slot] = image;

@@ -84,9 +84,7 @@ export class ReferenceImages implements ReferencePages {
     return image;
   }
 
-  /**
-   * Drop digests of the oldest images while there are too many; the page index drops these images first too.
-   */
+  /** Drop digests of the oldest images while there are too many; so does the page index. */
   private dropOldest(): void {
     this.copiedBytes += this.images.at(-1)?.digests.copiedBytes ?? 0;
     while (this.copiedBytes > MAX_COPIED_BYTES && this.oldest < this.count - KEPT_IMAGES) {
@@ -108,9 +106,9 @@ export class ReferenceImages implements ReferencePages {
   }
 
   /**
-   * Return whether the page at `address`, with the digest at `digest`, equals the page that was sent.
-   * Compares all bytes with the cached version; without one, the digests, and all bytes with the page read
-   * again from its source. False if neither is available.
+   * Return whether the page at `address`, with the digest at `digest`, equals the page that was sent: all
+   * bytes of the cached version, or the digest and all bytes of the page read again. False if neither is
+   * available.
    */
   isSamePage(image: number, page: number, address: number, digest: number): boolean {
     const kept = this.parentPages.find(image, page);
@@ -124,10 +122,7 @@ export class ReferenceImages implements ReferencePages {
     return this.images[image]?.digests.matches(page, this.digest) ?? false;
   }
 
-  /**
-   * Read a page again from its source; return its address, or 0. Consecutive pages are read several at a
-   * time.
-   */
+  /** Read a page again; return its address, or 0. Consecutive pages are read several at a time. */
   private read(image: number, page: number): number {
     const source = this.images[image]?.source;
     if (!source?.readAt) return 0;

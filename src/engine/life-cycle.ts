@@ -13,9 +13,7 @@ export class LifeCycle {
   private running: string | undefined;
   private isFinished = false;
 
-  /**
-   * `label`: the object's name in errors. `outer`: an abort of it fails the object with the signal's reason.
-   */
+  /** `label`: the object's name in errors. `outer`: fails it with the signal's reason. */
   constructor(
     private readonly label: string,
     private readonly outer?: AbortSignal,

@@ -45,7 +45,7 @@ export class ByteCollector {
     this.collected = 0;
   }
 
-  /** Collect expected bytes from `bytes`, from offset `from` on; return the number of collected bytes. */
+  /** Collect expected bytes of `bytes` from offset `from` on; return their number. */
   collect(bytes: Uint8Array, from: number): number {
     const isInHead = this.collected < this.headBytes;
     const missing = (isInHead ? 0 : this.dataBytes) + this.headBytes - this.collected;

@@ -106,7 +106,7 @@ export class DecodedImages {
     this.frames.expect(record.bytes ?? 0);
   }
 
-  /** Open the sink of a carried image or of a container, which has the number of its image. */
+  /** Open the sink of an image; a container has the number of its image. */
   private openSink(record: ImageRecord): PageSink {
     const { openSink, openContainer } = this.options;
     if (record.kind === 'carried') return openSink(record, this.carried++);
@@ -151,12 +151,12 @@ export class DecodedImages {
     return this.frames.add(frame, headBytes, dataBytes, record.parent ?? 0, place);
   }
 
-  /** Write the pages of the queue's next frame, which belongs to the open image. */
+  /** Write the pages of the queue's next frame. */
   writeFrame(frame: FrameSlot): Promise<void> {
     return this.current!.writeFrame(frame);
   }
 
-  /** End the open image; compare its size and digest with those that were sent. */
+  /** End the open image; compare its size and digest with what was sent. */
   endImage(end: ImageEnd & { image: number }, label: string): void {
     const { current } = this;
     if (!current || end.image !== current.image.record.image)

@@ -90,9 +90,8 @@ export class Decoder {
   }
 
   /**
-   * Decode the stream's next bytes, which must not change until the promise settles; yields to the event loop
-   * every few ms. With several threads, the pages of the last frames may be written, and their errors thrown,
-   * by a later call.
+   * Decode the stream's next bytes, which must not change until the promise settles; yields every few ms. With
+   * several threads, a later call may write the last frames' pages and throw their errors.
    * @throws PageferryError what is wrong and where; the error of a sink
    */
   async push(bytes: Uint8Array): Promise<void> {

@@ -40,8 +40,8 @@ export class FrameQueue {
   }
 
   /**
-   * Reserve a slot for the next frame, whose data is at `position` of the stream; return the address for the
-   * data. Writes frames until a slot is free.
+   * Reserve a slot for the frame at `position` of the stream; return the address for its data. Writes frames
+   * until a slot is free.
    */
   reserve(position: number): number | Promise<number> {
     this.reserved ??= this.free.pop();
@@ -49,10 +49,7 @@ export class FrameQueue {
     return this.writeFirst().then(() => this.reserve(position));
   }
 
-  /**
-   * Add the frame whose data is in the reserved slot. Resolves once the frames in flight are within the
-   * limit; without workers, once the frame's pages are written.
-   */
+  /** Add the frame in the reserved slot. Resolves once the frames in flight are within the limit. */
   async add(
     head: FrameHead,
     headBytes: Uint8Array,
@@ -81,7 +78,7 @@ export class FrameQueue {
     while (this.queued.length > 0) await this.writeFirst();
   }
 
-  /** Wait until the next part of the frame is decoded; run jobs on the calling thread meanwhile. */
+  /** Wait until the next part of the frame is decoded; run jobs meanwhile. */
   async isReady(slot: FrameSlot): Promise<void> {
     const { threads, signal, yieldIfDue } = this.context;
     while (!slot.isReady) {

@@ -60,9 +60,7 @@ export class FrameMemory {
     }));
   }
 
-  /**
-   * Divide the memory into slots for frames of at most `maxFrameBytes` unpacked bytes; there is at least one.
-   */
+  /** Divide the memory into one or more slots for frames of `maxFrameBytes` unpacked bytes. */
   divide(maxFrameBytes: number, pageBytes: number): FrameSlot[] {
     const { kernels, slots, address } = this;
     const size = slotBytes(maxFrameBytes);
@@ -122,9 +120,7 @@ export class FrameSlot {
     return this.data;
   }
 
-  /**
-   * Set the frame, whose data is at the reserved address. `isOwnZstd`: zstd runs on the calling thread only.
-   */
+  /** Set the frame in the slot. `isOwnZstd`: zstd runs on the calling thread only. */
   take(frame: {
     readonly head: FrameHead;
     readonly headBytes: Uint8Array;

@@ -57,7 +57,7 @@ export interface DecodeContext extends DigestContext {
 
 /** Writes the pages of one image into its sink, frame by frame, and digests them. */
 export class ImageDecoder {
-  /** End of the frames checked by `follow`: the next page number, and the bytes before it. */
+  /** End of the frames that `follow` checked: page number, and bytes. */
   private framesEnd = 0;
   framesBytes = 0;
   /** Bytes of a shorter last page, once its frame was checked; else 0. */
@@ -80,10 +80,7 @@ export class ImageDecoder {
     context.digest.start();
   }
 
-  /**
-   * Check that a frame continues the image where the previous frame ended.
-   * @throws PageferryError `bad-stream`
-   */
+  /** Check that a frame follows the previous one. @throws PageferryError `bad-stream` */
   follow(head: FrameHead, label: string): void {
     const { pageBytes } = this.context;
     const { firstPage, pageCount, lastPageBytes } = head;
@@ -102,10 +99,7 @@ export class ImageDecoder {
     this.framesBytes = end;
   }
 
-  /**
-   * Write a frame's pages, part by part as jobs decode them.
-   * @throws PageferryError; the error of the sink
-   */
+  /** Write a frame's pages, part by part. @throws PageferryError; the error of the sink */
   async writeFrame(slot: FrameSlot): Promise<void> {
     const { threads, signal, meter, pageBytes } = this.context;
     const { pageCount, lastPageBytes } = slot.head;
@@ -183,7 +177,7 @@ export class ImageDecoder {
     digest.add(digests, 1);
   }
 
-  /** Read the pages that an extent refers to into the chunk, apply their deltas, and hash them. */
+  /** Read the pages that an extent refers to, apply their deltas, and hash them. */
   private async writeReferences(codec: Codec, index: number, run: number, lastBytes: number): Promise<void> {
     const { context, slot } = this;
     const { pageBytes } = context;
@@ -235,7 +229,7 @@ export class ImageDecoder {
     return Math.max(1, Math.min(maxPages, Math.floor((end - from) / this.context.pageBytes)));
   }
 
-  /** Copy `bytes` bytes of earlier pages, from `page` of any image on, to the next page in the chunk. */
+  /** Copy `bytes` bytes from `page` of any earlier image to the next page in the chunk. */
   private readEarlier(image: number, page: number, bytes: number): void {
     const { images, kernels, pageBytes, signal } = this.context;
     const known = images[image];
@@ -254,7 +248,7 @@ export class ImageDecoder {
       throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${count}`);
   }
 
-  /** Count pages that are now in the chunk; the last one has `lastBytes` bytes. */
+  /** Count pages that are in the chunk; the last one has `lastBytes` bytes. */
   private endPages(pages: number, lastBytes: number): void {
     this.chunkPages += pages;
     this.pendingBytes += (pages - 1) * this.context.pageBytes + lastBytes;
@@ -266,7 +260,7 @@ export class ImageDecoder {
     if (this.pendingBytes > 0) this.write(this.slot.chunk + this.writtenPages * this.context.pageBytes);
   }
 
-  /** Write the pending pages, whose bytes are at address `from`, to the sink. */
+  /** Write the pending pages, which are at `from`, to the sink. */
   private write(from: number): void {
     const { pendingBytes, slot, writtenPages } = this;
     const { kernels, digest, signal } = this.context;

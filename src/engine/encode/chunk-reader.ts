@@ -76,10 +76,7 @@ export class ChunkReader {
     return position;
   }
 
-  /**
-   * Copy bytes at `position` of an image, at most `chunkBytes`, into a chunk, and scan and hash it. The
-   * caller releases the chunk.
-   */
+  /** Copy at most a chunk of an image into a chunk, scan and hash it. The caller releases the chunk. */
   async copyIn(
     bytes: Uint8Array,
     position: number,

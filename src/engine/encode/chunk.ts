@@ -95,10 +95,7 @@ export class ChunkPool {
     return this.free.length > 0;
   }
 
-  /**
-   * Take a free chunk and hold it once; requires `hasFree`. Takes the chunk that was released last, since its
-   * memory is likely in a cache.
-   */
+  /** Take the chunk that was freed last, likely still in a cache, and hold it once; needs `hasFree`. */
   take(): Chunk {
     const chunk = this.free.pop()!;
     chunk.hold();

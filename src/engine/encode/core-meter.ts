@@ -37,9 +37,7 @@ export class CoreMeter {
     return callingWork.bytes > 0 ? threadWork.msPerMiB + callingWork.msPerMiB : undefined;
   }
 
-  /**
-   * Record a job that ended at `nowMs`: its elapsed ms, and the ms of them in which its thread had a core.
-   */
+  /** Record a job that ended at `nowMs`. `cpuMs`: the part of `ms` in which its thread had a core. */
   job(nowMs: number, ms: number, cpuMs: number): void {
     const kept = keptAfter(nowMs - this.jobsAtMs);
     this.jobsAtMs = nowMs;

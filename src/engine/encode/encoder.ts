@@ -153,9 +153,7 @@ export class Encoder {
     this.startImage(undefined, name, bytes, parent ?? this.lastImage);
   }
 
-  /**
-   * Encode the next bytes of the image: whole pages, except that the last call may end with a shorter page.
-   */
+  /** Encode the next pages of the image; only the last call may end with a shorter page. */
   async write(pages: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { life, reader, settings } = this.parts;
     life.check('write');

@@ -86,10 +86,7 @@ export class FrameQueue {
     return this.frame;
   }
 
-  /**
-   * Return the current frame; if there is none, wait for a free one and start it at the next page of
-   * `encoder`.
-   */
+  /** Return the current frame, or wait for a free one and start it at the next page of `encoder`. */
   async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
     throwIfAborted(this.signal);
@@ -135,8 +132,8 @@ export class FrameQueue {
   }
 
   /**
-   * Report packed segments, so that their frames are written: an encoder that never waits for its source
-   * would otherwise starve the output. Resolves after a turn of the event loop if one is due.
+   * Report packed segments, so that their frames are written even if the encoder never waits. Resolves after
+   * a turn of the event loop if one is due.
    */
   receiveResults(): Promise<void> | undefined {
     if (this.inFlight === 0) return undefined;

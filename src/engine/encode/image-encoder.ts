@@ -90,10 +90,7 @@ export class ImageEncoder {
     if (minPages > count || this.newPages(chunk, count) < minPages) this.coder.copyPages();
   }
 
-  /**
-   * Encode pages of the current chunk, from `first` to before `count`, until the frame is full. Returns the
-   * number of encoded pages.
-   */
+  /** Encode pages `first` … `count - 1` of the current chunk until the frame is full; return their count. */
   encode(frame: FrameBuilder, chunk: Chunk, first: number, count: number, limits: FrameLimits): number {
     let i = first;
     while (i < count) {

@@ -72,10 +72,8 @@ export class LinkMeter {
   }
 
   /**
-   * Record a write of `bytes` bytes from `startMs` to `endMs`. `busyMs`: the time since the end of the last
-   * write in which the calling thread was busy, so that it noticed the end of this one late. `isFed`: more
-   * bytes wait behind the write; without them a write may be as slow as the encoder and says nothing about
-   * the link.
+   * Record a write. `busyMs`: time since the last write in which the calling thread was busy, so that it
+   * noticed the end late. `isFed`: more bytes wait behind the write; else it may be as slow as the encoder.
    */
   recordWrite(bytes: number, startMs: number, endMs: number, busyMs = 0, isFed = true): void {
     this.bytesSinceWait += bytes;

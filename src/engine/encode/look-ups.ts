@@ -39,8 +39,8 @@ export class LookUps {
     this.prepareChunk(chunk, position, ALL_LOOKS);
 
   /**
-   * Begin a chunk of `count` pages from `firstPage` on: set the index's current run to them, and look them up
-   * unless their job did. `found`: duplicates of the image before them.
+   * Begin a chunk: set the index's run to its pages, and look them up unless their job did. `found`:
+   * duplicates of the image before them.
    */
   begin(chunk: Chunk, count: number, firstPage: number, found: number): void {
     const { index } = this.context;

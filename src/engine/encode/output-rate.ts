@@ -28,9 +28,8 @@ export class OutputRate {
   }
 
   /**
-   * Record a write that ended at `endMs`. `waitingBytes`: packed bytes that wait behind it. `busyMs`: the
-   * time since the end of the last write in which the calling thread was busy, so that it noticed this end
-   * late.
+   * Record a write. `waitingBytes`: packed bytes that wait behind it. `busyMs`: time since the last write in
+   * which the calling thread was busy, so that it noticed the end late.
    */
   recordWrite(bytes: number, endMs: number, waitingBytes: number, busyMs = 0): void {
     if (this.saturatedFromMs !== undefined) {

@@ -116,9 +116,7 @@ export class RecordWriter {
     this.enqueue(() => this.startWrite(() => [bytes]));
   }
 
-  /**
-   * Write a record without data. `image`: number of the image that the record announces; the index lists it.
-   */
+  /** Write a record without data. `image`: the image that the record announces, for the index. */
   writeRecord(type: RecordType, head: Uint8Array, image?: number): void {
     const ordinal = this.ordinal++;
     const record = recordBytes(this.options.packer, type, ordinal, head);
@@ -129,10 +127,7 @@ export class RecordWriter {
     });
   }
 
-  /**
-   * Write a frame. Calls `pack` with the record's number before it returns. `onEnd` is called once the frame
-   * was written or has failed.
-   */
+  /** Write a frame. Calls `pack` at once, and `onEnd` once the frame was written or has failed. */
   writeFrame(
     frame: Pick<FrameBuilder, 'pageCount'>,
     image: number,
@@ -235,8 +230,8 @@ export class RecordWriter {
   }
 
   /**
-   * Wait until fewer than `maxWrites` writes are in progress, then write the parts that `collect` returns.
-   * Resolves when the write has begun. `onEnd` is called once it has ended or failed.
+   * Begin a write of the parts that `collect` returns, once fewer than `maxWrites` are in progress. `onEnd`
+   * is called when it has ended or failed.
    */
   private async startWrite(
     collect: () => readonly Uint8Array[],

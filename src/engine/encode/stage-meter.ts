@@ -68,8 +68,8 @@ export class StageMeter implements IngestMeter {
   }
 
   /**
-   * End the work; jobs that ran on the calling thread meanwhile are not part of it. `bytes`: bytes of image
-   * that it completed. `isCarried`: they belong to a carried image, not to a base.
+   * End the work, without jobs that ran meanwhile. `bytes`: bytes of image that it completed, of a base
+   * unless `isCarried`.
    */
   leave(bytes = 0, isCarried = true): void {
     const { elapsedMs, threads, cores, timeline } = this.options;

@@ -60,10 +60,7 @@ export class Candidate implements PageView {
     this.profileData = { words: pageBytes >>> 2, ...zeros };
   }
 
-  /**
-   * Set the page: its address, its number, its image's parent, and the address of its previous version (0:
-   * none). The previous version's digest is checked on first access.
-   */
+  /** Set the page. `version`: address of its previous version (0: none), checked on first access. */
   set(address: number, number: number, parent: number | undefined, version: number): void {
     this.address = address;
     this.number = number;

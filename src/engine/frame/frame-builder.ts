@@ -54,9 +54,8 @@ export class FrameBuilder {
   private parent = 0;
 
   /**
-   * `capacity`: bytes of all segments; `mainKind`: the segment that gets most of the pages; `option`: the
-   * user's option that sizes their memory, named in errors. `draftedPageBytes`: page size for `addEither`;
-   * absent: `addEither` cannot be called.
+   * `capacity`: bytes of all segments; `mainKind`: gets most of the pages; `option`: the user's option that
+   * sizes their memory. `draftedPageBytes`: page size for `addEither`; absent: it cannot be called.
    */
   constructor(
     slots: Slots,
@@ -138,10 +137,7 @@ export class FrameBuilder {
     this.target.reference(codec, to);
   }
 
-  /**
-   * Add uncompressed pages. `memory`: the memory that has their bytes, held until the frame is released;
-   * absent: the bytes are copied.
-   */
+  /** Add uncompressed pages. `memory`: has their bytes and is held; absent: they are copied. */
   addRaw(kind: SegmentKind, address: number, bytes: number, memory?: Holdable, pages = 1): void {
     this.pageCount += pages;
     this.bytes += bytes;
@@ -171,10 +167,7 @@ export class FrameBuilder {
     this.draft!.either(codec, { address, bytes, rawAddress, pageClass }, to);
   }
 
-  /**
-   * Pack the frame. `ordinal`: the record's number in the stream. The result is valid until `start` or
-   * `release`.
-   */
+  /** Pack the frame, record `ordinal`. The result is valid until `start` or `release`. */
   async pack(context: FrameContext, ordinal: number, lastPageBytes: number): Promise<PackedFrame> {
     const { image, firstPage, pageCount, content, bytes, draft, trial, draftedPageBytes: pageBytes } = this;
     const start = () => content.start(firstPage, this.parent);

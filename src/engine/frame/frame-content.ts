@@ -57,9 +57,8 @@ export class FrameContent implements FrameTarget {
   private readonly usage = new Map<SegmentKind | 'none', CodecCounts>();
 
   /**
-   * `capacity`: bytes of all segments; `mainKind`: the kind that gets most of the pages; `option`: the user's
-   * option that sizes their memory, named in errors. `alternativeBytes`: further bytes, for pages that are
-   * stored both coded and uncompressed (`FrameDraft`).
+   * `capacity`: bytes of all segments; `mainKind`: gets most of the pages; `option`: the user's option that
+   * sizes their memory. `alternativeBytes`: further bytes, for pages in two forms (`FrameDraft`).
    */
   constructor(slots: Slots, capacity: number, mainKind: SegmentKind, option?: string, alternativeBytes = 0) {
     const memory = new SegmentMemory(slots, capacity, SEGMENT_KINDS.length, option, alternativeBytes);
@@ -83,10 +82,7 @@ export class FrameContent implements FrameTarget {
     for (const kind of SEGMENT_KINDS) this.buffers[kind].clear();
   }
 
-  /**
-   * Begin the content of a frame; copied bytes are kept. `parent`: the image that its first reference is
-   * relative to.
-   */
+  /** Begin a frame; copied bytes are kept. `parent`: the image that its first reference is relative to. */
   start(firstPage: number, parent: number): void {
     this.used = [];
     for (const usage of this.usage.values()) clearCounts(usage);

@@ -98,10 +98,7 @@ export class FrameDraft implements FrameTarget {
     }
   }
 
-  /**
-   * Add all pages to `target`. A page with an alternative is coded if `isCoded` returns true for its class;
-   * else it is uncompressed in the group, with `pageBytes` bytes.
-   */
+  /** Add all pages to `target`, each page with an alternative coded or uncompressed, by its class. */
   replay(target: FrameTarget, pageBytes: number, isCoded: (pageClass: number) => boolean): void {
     const { entries } = this;
     const to = { image: 0, page: 0 };

@@ -51,10 +51,7 @@ export class PageCoder {
     this.setPages({ classes, digests });
   }
 
-  /**
-   * Set the surveyed pages of the following calls. `memory`: the memory that has the pages; frames hold it.
-   * Absent: pages are copied into their frame.
-   */
+  /** Set the surveyed pages of the following calls. `memory`: has them and is held; absent: copy them. */
   setPages({ classes }: SurveyedPages, memory?: Holdable): void {
     this.classes = classes;
     this.memory = memory;
@@ -144,9 +141,7 @@ export class PageCoder {
     this.append(frame, kind, address, count * this.context.pageBytes, count);
   }
 
-  /**
-   * Add a page in two forms, the codec of the fewest bytes and uncompressed; in the group if no codec pays.
-   */
+  /** Add a page in two forms, coded in the fewest bytes and uncompressed; one form if no codec pays. */
   private addBest(frame: FrameBuilder, address: number): void {
     const { candidate, pageBytes, state } = this.context;
     let best: Codec | undefined;

@@ -22,9 +22,8 @@ export class SegmentMemory {
   private outputUsed = 0;
 
   /**
-   * `capacity`: bytes of all segments together; `segments`: their number. `option`: the user's option that
-   * sizes the memory, named in errors. `unpackedBytes`: further copied bytes that are in no segment when it
-   * is packed.
+   * `capacity`: bytes of all segments; `segments`: their number; `option`: the user's option that sizes the
+   * memory. `unpackedBytes`: further copied bytes that are in no segment when it is packed.
    */
   constructor(
     slots: Slots,
@@ -51,10 +50,7 @@ export class SegmentMemory {
     this.outputUsed = 0;
   }
 
-  /**
-   * Take a free extent and return its address. One segment takes them in ascending order, so that its bytes
-   * are contiguous; the others take them from the end.
-   */
+  /** Take a free extent. One segment takes them in ascending order, to be contiguous, others from the end. */
   takeExtent(isAscending: boolean): number {
     if (this.lowest >= this.highest) throw new Error(`segments: more than ${this.capacity} bytes`);
     const extent = isAscending ? this.lowest++ : --this.highest;

@@ -31,10 +31,7 @@ export class SegmentPacker {
     this.check = slots.slot('check', 16);
   }
 
-  /**
-   * Pack `segment`; the result is valid until the next call. `at`: the segment's address if it is in the
-   * kernels' memory already. LZ4 replaces zstd where there is none.
-   */
+  /** Pack `segment`; the result is valid until the next call. `at`: its address in the kernels' memory. */
   pack(segment: Uint8Array, packing: Packing, at?: number): PackedPiece {
     const started = performance.now();
     const { bytes: memory, zstd } = this.codec.kernels;

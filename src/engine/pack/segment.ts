@@ -48,10 +48,7 @@ export class SegmentBuffer {
   private next = 0;
   private end = 0;
 
-  /**
-   * `isAscending`: take extents in ascending order (`SegmentMemory.takeExtent`); at most one segment a
-   * memory.
-   */
+  /** `isAscending`: take extents in ascending order; at most one segment of a memory. */
   constructor(
     slots: Slots,
     private readonly memory: SegmentMemory,
@@ -72,9 +69,7 @@ export class SegmentBuffer {
     this.memory.clear();
   }
 
-  /**
-   * Empty the list of runs but keep copied bytes. All segments that share a memory must be cleared together.
-   */
+  /** Empty the list of runs but keep copied bytes. Clear all segments of a memory together. */
   clearRuns(): void {
     this.used = 0;
     this.pages = 0;
@@ -109,10 +104,7 @@ export class SegmentBuffer {
     return to;
   }
 
-  /**
-   * Write the arguments of the job that packs the segment. `byKernels`: use the kernels' zstd. `wide`:
-   * scratch for a window of the whole segment.
-   */
+  /** Prepare the packing job. `byKernels`: the kernels' zstd. `wide`: scratch for a long window. */
   prepareJob({ name, level = 0, secondLevel = 0 }: Packing, byKernels: boolean, wide?: SegmentScratch): void {
     const { words } = this.kernels;
     const at = this.job >>> 2;
@@ -172,8 +164,8 @@ export class SegmentBuffer {
   }
 
   /**
-   * Pack on the calling thread with a window of the whole segment; yields to the event loop after each block.
-   * Returns the packed bytes, or a copy of the segment if they are not fewer.
+   * Pack on the calling thread with a window of the whole segment; yields after each block. Returns the
+   * packed bytes, or a copy of the segment.
    */
   async packWide(wide: SegmentScratch, level: number, signal?: AbortSignal): Promise<Uint8Array> {
     const { kernels, runs, runCount: count, used: bytes } = this;

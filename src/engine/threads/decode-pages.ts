@@ -133,9 +133,7 @@ class ChunkPages {
     this.add(entry, 1);
   }
 
-  /**
-   * Add a page that equals another one or is a delta against another one, which this thread does not have.
-   */
+  /** Add a page that equals, or is a delta against, a page that this thread does not have. */
   private addReference(entry: TableEntry, bytes: number): void {
     const { extents } = this;
     const { codec, image, page } = entry;

@@ -60,8 +60,8 @@ export class JobRunner {
   }
 
   /**
-   * Run the job at `job`: set its results, then its status. Return the number of jobs that ended by this
-   * call: 1, except for jobs with a turn (`endInTurn`), where it is 0 or more.
+   * Run a job: set its results, then its status. Return the number of jobs that ended: 1, or 0 and more for
+   * jobs with a turn (`endInTurn`).
    */
   run(job: number): number {
     const { words } = this.codec.kernels;

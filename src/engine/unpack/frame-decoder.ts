@@ -95,9 +95,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Open a frame whose packed segments are at address `data`, and unpack them. `expectedImage`: the image
-   * that the table's first reference is relative to. `label`: the frame's name in errors. `position`: a
-   * position that `save` stored; the frame is unpacked already and decoding continues there.
+   * Open a frame whose packed segments are at `data`, and unpack them. `expectedImage`: the table's first
+   * reference is relative to it. `position`: continue as `save` stored it; the frame is unpacked already.
    * @throws PageferryError `bad-stream` | `limit` | `unsupported`
    */
   open(
@@ -146,15 +145,13 @@ export class FrameDecoder {
     });
   }
 
-  /** Decode the next page of a segment to address `at`. If the codec has a base page, `at` holds the base. */
+  /** Decode the next page of a segment to `at`, which holds the base page if the codec has one. */
   decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
     const coded = this.take(entry, pageBytes, page);
     this.decodeAt(entry.codec, coded, this.takenBytes, at, pageBytes, page);
   }
 
-  /**
-   * Take the next `bytes` bytes of a segment; return their address, or undefined if too few or not aligned.
-   */
+  /** Take `bytes` bytes of a segment; return their address, or undefined if too few or not aligned. */
   takeRun(number: number, bytes: number): number | undefined {
     const segment = this.segments[number];
     if (!segment || number === 0 || bytes > segment.bytes - segment.next) return undefined;
@@ -164,10 +161,7 @@ export class FrameDecoder {
     return address;
   }
 
-  /**
-   * Take a page's coded bytes from its segment; return their address and set `takenBytes`. @throws
-   * PageferryError
-   */
+  /** Take a page's coded bytes and set `takenBytes`; return their address. @throws PageferryError */
   take(entry: TableEntry, pageBytes: number, page: number): number {
     const { codec } = entry;
     const segment = this.segments[entry.segment];

@@ -82,10 +82,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   };
   const onAbort = () => abort(signal!.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
-  /**
-   * Run a call if fewer than `maxCalls` run. An abort rejects it at once, although a system call may
-   * continue.
-   */
+  /** Run a call if fewer than `maxCalls` run. An abort rejects it at once. */
   const run = async (maxCalls: number, task: () => Promise<void>): Promise<void> => {
     check(maxCalls);
     callsInFlight++;

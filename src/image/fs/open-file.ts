@@ -83,10 +83,7 @@ export class OpenFile {
     if (this.isClosed) this.closeUnused();
   }
 
-  /**
-   * Close the file once no call uses it: a call in flight must not use the next file with the same
-   * descriptor.
-   */
+  /** Close the file once no call uses it: the system may reuse the descriptor. */
   close(): void {
     this.isClosed = true;
     this.closeUnused();

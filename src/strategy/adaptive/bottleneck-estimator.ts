@@ -93,10 +93,7 @@ export function backlogsOf(
 export class BottleneckEstimator {
   private image = -1;
   private last = { ms: 0, share: 0 };
-  /**
-   * Start of the extrapolation: first the image's start, later a point that moves with the weight of the
-   * past.
-   */
+  /** Start of the extrapolation: the image's start, later a point that moves with the past's weight. */
   private imageStart = { ms: 0, bytes: 0, share: 0 };
 
   estimate(state: StreamState, backlogs: Backlogs): Bottleneck {
@@ -114,9 +111,7 @@ export class BottleneckEstimator {
     return { linkBacklogMs, graceMs, bytePrice: Math.exp(exponent) };
   }
 
-  /**
-   * Return how much later the link finishes than the encoder, as a ratio to the later of both times: -1 … 1.
-   */
+  /** Return how much later the link finishes than the encoder, relative to the later: -1 … 1. */
   private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
     const { progress } = state;
     if (!progress) return undefined;

@@ -96,20 +96,14 @@ export class PackingCosts {
       : [...this.options.filter(({ packing }) => packing.name !== 'zstd'), ...byKernels];
   }
 
-  /**
-   * Set `slowness`, until the first result, by the speed of the work before packing. On a slow CPU the
-   * packings of many groups are chosen before the first group is packed.
-   */
+  /** Set `slowness` by the work before packing: on a slow CPU many packings are chosen before a result. */
   assumeSpeed({ floorMsPerMiB, bytesRead = 0 }: Pick<StreamState, 'floorMsPerMiB' | 'bytesRead'>): void {
     if (this.hasResults || floorMsPerMiB === undefined || bytesRead === 0) return;
     const warmMs = floorMsPerMiB - (COLD_MS * 2 ** 20) / bytesRead;
     this.slowness = Math.min(MAX_SLOWNESS, Math.max(1, warmMs / FLOOR_MS_PER_MIB));
   }
 
-  /**
-   * Return true at most once: if a trial is useful, that is without results and without signs of a slow
-   * machine.
-   */
+  /** Return whether a trial is useful: once, without results and signs of a slow machine. */
   takeTrial(): boolean {
     return !this.hasResults && this.slowness === 1 && this.trials-- > 0;
   }
@@ -128,10 +122,7 @@ export class PackingCosts {
     return expected;
   }
 
-  /**
-   * Correct the estimates by a result. Ignores raw, coded and small groups. Only CPU time counts, since waits
-   * for a core are in `StreamState.cores`.
-   */
+  /** Correct the estimates by a result's CPU time and bytes; raw, coded and small groups are ignored. */
   learn({ packing, group, packedBytes, ms: elapsedMs, cpuMs: ms = elapsedMs }: PackingResult): void {
     if (packing.name === 'raw' || group.bytes < MIN_BYTES || group.kind === 'coded' || !(ms > 0)) return;
     const option = this.options.find(

@@ -75,9 +75,7 @@ export class LiveLaw implements ControlLaw {
     return this.quietMs >= this.neededQuietMs;
   }
 
-  /**
-   * Update the exponent of the price by the error of the busy fraction, over the time since the last update.
-   */
+  /** Update the exponent of the price by the error of the busy fraction. */
   private integrate(busy: number, nowMs: number): void {
     const error = busy > TARGET_BUSY ? (busy - TARGET_BUSY) / (1 - TARGET_BUSY) : busy / TARGET_BUSY - 1;
     const passedMs = Math.min(INTEGRATION_MS, nowMs - this.updatedAtMs);

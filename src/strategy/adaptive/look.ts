@@ -47,9 +47,8 @@ export class Look {
   }
 
   /**
-   * Decide whether to make these looks for the next segment. Values in ms of packing: `bytesMs` of a saved
-   * byte, `hitMs` of a hit in addition to its saved bytes. `hitBytes`: assumed savings of a hit before the
-   * first one.
+   * Decide for the next segment. `bytesMs`: value of a saved byte in ms of packing; `hitMs`: further value of
+   * a hit. `hitBytes`: assumed savings of a hit before the first one.
    */
   decide(nowMs: number, bytesMs: number, hitMs: number, hitBytes: number): boolean {
     const kept = Math.exp(-Math.max(0, nowMs - this.decidedAtMs) / MEMORY_MS);

@@ -90,8 +90,8 @@ export class Decoder {
   }
 
   /**
-   * Decode the stream's next bytes, which must not change until the promise settles; yields every few ms. With
-   * several threads, a later call may write the last frames' pages and throw their errors.
+   * Decode the stream's next bytes, which must not change until the promise settles; yields every few ms.
+   * With several threads, a later call may write the last frames' pages and throw their errors.
    * @throws PageferryError what is wrong and where; the error of a sink
    */
   async push(bytes: Uint8Array): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ZstdExports } from '../../kernels/zstd-exports.js';
 
 /** Head of such a frame: magic, descriptor, window, content size in 4 bytes. */
-export const SIZED_HEAD_BYTES = 10;
+const SIZED_HEAD_BYTES = 10;
 const SIZE_IN_4_BYTES = 2 << 6;
 
 /** What a frame begins with. */
@@ -17,7 +17,7 @@ export interface FrameStart {
 
 /**
  * Begin a frame that is encoded block by block and declares its content size: write the head to `out`, which
- * has at least SIZED_HEAD_BYTES. Return them or a negative STATUS.
+ * has space for them. Return its bytes or a negative STATUS.
  */
 export function beginSizedFrame(
   zstd: ZstdExports,

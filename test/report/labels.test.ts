@@ -23,7 +23,7 @@ function anchors(seed: number, count: number) {
 describe('labels', () => {
   test('never overlap labels or marks, and stay within the bounds', () => {
     let placed = 0;
-    for (let seed = 0; seed < 120; seed++) {
+    for (let seed = 0; seed < 45; seed++) {
       const marks = anchors(seed, 4 + (seed % 20));
       const labels = placeLabels(marks, { bounds, fontPx: 12, radius: RADIUS });
       // Clustered marks leave some labels out; others hardly any.
@@ -44,7 +44,7 @@ describe('labels', () => {
         expect(marked.filter((mark) => meet(box, mark))).toEqual([]);
       }
     }
-    expect(placed / 80).toBeGreaterThan(0.99);
+    expect(placed / 30).toBeGreaterThan(0.99);
   });
 
   test('places all labels of a chart, deterministically', () => {

@@ -48,7 +48,7 @@ export function stageEncoder(encoder, clock) {
     const started = begin.apply(this, args);
     clock.patch(started.encoder, 'encode', 'find');
     clock.patch(started.encoder, 'encodePartial', 'find');
-    clock.patch(started.encoder.coder, 'choose', 'frame');
+    clock.patch(started.encoder.coder, 'placeChosen', 'frame');
     return started;
   };
 }

@@ -4,11 +4,11 @@ import { Signal } from '../page/sync.js';
 import type { Channel } from './channel.js';
 import type { FrameChannelOptions } from './channel-options.js';
 import { type ChannelFrame, FRAME, type FrameType, unexpectedFrame } from './frame.js';
-import { FrameQueue } from './frame-queue.js';
 import { FrameReader } from './frame-reader.js';
 import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
 import { Keepalive } from './keepalive.js';
 import { endSoon } from './linger.js';
+import { ReceiveQueue } from './receive-queue.js';
 import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
 import { writeFrame } from './write-frame.js';
@@ -32,7 +32,7 @@ export class FrameChannel implements Channel {
   onReport: ((body: Uint8Array) => void) | undefined;
   private readonly controller = new AbortController();
   private readonly reader: FrameReader;
-  private readonly queue = new FrameQueue();
+  private readonly queue = new ReceiveQueue();
   private sentCount = 0;
   /** A CLOSE frame has arrived. */
   private isClosedByPeer = false;

@@ -8,7 +8,7 @@ const QUEUE_BYTES = 16 << 20;
 const FRAME_COST_BYTES = HEAD_BYTES + 512;
 
 /** Frames that were read ahead, and the memory that they take: a frame costs more than its body. */
-export class FrameQueue {
+export class ReceiveQueue {
   private readonly frames: ChannelFrame[] = [];
   private usedBytes = 0;
 

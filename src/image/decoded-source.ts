@@ -1,8 +1,8 @@
 import { SKIP_BYTES } from './extents.js';
+import { FileLifeCycle } from './file-life-cycle.js';
 import { checkPosition } from './fs/errno.js';
 import type { ReadHandle } from './fs/read-handle.js';
 import type { FileSource } from './image-file.js';
-import { LifeCycle } from './life-cycle.js';
 
 /** An image whose pages have to be decoded. */
 export interface DecodedPages {
@@ -27,7 +27,7 @@ export function createDecodedSource(
 ): DecodedSource {
   const { name } = handle;
   const { bytes } = pages;
-  const life = new LifeCycle(name);
+  const life = new FileLifeCycle(name);
   let next = 0;
   return {
     name,

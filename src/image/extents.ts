@@ -1,10 +1,10 @@
 import { PageferryError } from '../page/error.js';
 import type { FileRange } from '../page/source.js';
 import { type Extent, ExtentTable } from './extent-table.js';
+import { FileLifeCycle } from './file-life-cycle.js';
 import { checkPosition } from './fs/errno.js';
 import type { ReadHandle } from './fs/read-handle.js';
 import type { FileSource } from './image-file.js';
-import { LifeCycle } from './life-cycle.js';
 import { NearExtents } from './near-extents.js';
 
 /** Zero ranges are skipped in multiples of the largest page size, so that all pages stay aligned. */
@@ -32,7 +32,7 @@ export function createExtentSource(
   const extents = ExtentTable.of(ranges);
   const { bytes } = extents;
   const { name } = handle;
-  const life = new LifeCycle(name);
+  const life = new FileLifeCycle(name);
   const isWhole = isOnePiece(extents);
   /** Zero bytes that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image. */
   const zerosAt = (position: number, maxBytes: number) => {

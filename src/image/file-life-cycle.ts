@@ -7,7 +7,7 @@ type End = 'close' | 'finish' | 'commit' | 'abort';
  * Life cycle of a source, sink or writer: it works until it fails, with the first cause of all later errors,
  * or is ended.
  */
-export class LifeCycle {
+export class FileLifeCycle {
   private failure: { readonly cause: unknown } | undefined;
   private end: End | undefined;
 

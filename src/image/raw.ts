@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import { createContainerSource } from './container/container-source.js';
 import { createExtentSource } from './extents.js';
+import { FileLifeCycle } from './file-life-cycle.js';
 import { ioError } from './fs/errno.js';
 import { OpenFile } from './fs/open-file.js';
 import { openPipeReader, type PipeReader } from './fs/pipe-reader.js';
 import { createReadHandle, type ReadHandle } from './fs/read-handle.js';
 import { type FileSource, type ImageFile, type ImageFormat, openImageFile, statInput } from './image-file.js';
-import { LifeCycle } from './life-cycle.js';
 import { openHoles } from './sparse/holes.js';
 
 /**
@@ -83,7 +83,7 @@ function sequentialSource(
   open: () => Promise<SequentialReader>,
   opened?: SequentialReader,
 ): FileSource {
-  const life = new LifeCycle(name);
+  const life = new FileLifeCycle(name);
   let reader = opened && Promise.resolve(opened);
   return {
     name,

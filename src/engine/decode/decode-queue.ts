@@ -9,7 +9,7 @@ const MAX_THREAD_BYTES = 8 << 20;
 const MIN_THREADED_BYTES = 32 << 20;
 
 /** Context of a queue of frames. */
-export interface FrameQueueContext {
+export interface DecodeQueueContext {
   readonly threads: Threads;
   /** Whether the caller supplied zstd, which then runs on the calling thread only. */
   readonly ownsZstd: boolean;
@@ -23,14 +23,14 @@ export interface FrameQueueContext {
 /**
  * The frames of a stream in flight: threads unpack and decode frames ahead of the one that is being written.
  */
-export class FrameQueue {
+export class DecodeQueue {
   private readonly queued: FrameSlot[] = [];
   private queuedBytes = 0;
   private reserved: FrameSlot | undefined;
   private failure: { readonly cause: unknown } | undefined;
 
   constructor(
-    private readonly context: FrameQueueContext,
+    private readonly context: DecodeQueueContext,
     private readonly free: FrameSlot[],
   ) {}
 

@@ -5,7 +5,7 @@ import type { PageSink, PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { type FrameHead, type ImageEnd, type ImageRecord, MAX_IMAGES } from '../../stream/format.js';
 import { type DigestedBase, digestBase, findBase, missingBase } from './base-digest.js';
-import type { FrameQueue } from './frame-queue.js';
+import type { DecodeQueue } from './decode-queue.js';
 import type { FrameSlot } from './frame-slots.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 import { createMemorySink } from './memory-sink.js';
@@ -46,7 +46,7 @@ export class DecodedImages {
     private readonly context: DecodeContext,
     /** All images so far; the same array as `context.images`. */
     private readonly known: KnownImage[],
-    private readonly frames: FrameQueue,
+    private readonly frames: DecodeQueue,
     private readonly options: DecodedImagesOptions,
   ) {
     this.bases = options.digestedBases;

@@ -11,8 +11,8 @@ import { LifeCycle } from '../life-cycle.js';
 import type { DecodeCosts, DecodeMeter } from '../threads/decode-meter.js';
 import type { Threads } from '../threads/threads.js';
 import type { DigestContext, DigestedBase } from './base-digest.js';
+import { DecodeQueue } from './decode-queue.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
-import { FrameQueue } from './frame-queue.js';
 import type { FrameMemory, FrameSlot } from './frame-slots.js';
 import type { KnownImage, PageObserver } from './image-decoder.js';
 import { RecordParser } from './record-parser.js';
@@ -58,7 +58,7 @@ export class Decoder {
   private readonly life: LifeCycle;
   private header: StreamHeader | undefined;
   private images: DecodedImages | undefined;
-  private frames: FrameQueue | undefined;
+  private frames: DecodeQueue | undefined;
   private threads: Threads | undefined;
   private state: 'images' | 'ended' | 'complete' = 'images';
   private readonly counts = emptyCounts();
@@ -153,7 +153,7 @@ export class Decoder {
     const threads = this.parts.createThreads((cause) => this.life.fail(cause));
     this.threads = threads;
     const write = (frame: FrameSlot) => this.images!.writeFrame(frame);
-    this.frames = new FrameQueue(
+    this.frames = new DecodeQueue(
       { threads, ownsZstd, write, yieldIfDue, signal },
       frames.divide(header.maxFrameBytes, pageBytes),
     );

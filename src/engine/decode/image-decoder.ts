@@ -11,7 +11,7 @@ import type { DecodeMeter } from '../threads/decode-meter.js';
 import { EXTENT } from '../threads/job.js';
 import type { Threads } from '../threads/threads.js';
 import type { DigestContext } from './base-digest.js';
-import type { FrameQueue } from './frame-queue.js';
+import type { DecodeQueue } from './decode-queue.js';
 import type { FrameSlot } from './frame-slots.js';
 
 /** Maximum zero pages that are digested in one step, which takes about a millisecond. */
@@ -75,7 +75,7 @@ export class ImageDecoder {
     private readonly context: DecodeContext,
     readonly image: KnownImage,
     private readonly sink: PageSink,
-    private readonly queue: Pick<FrameQueue, 'isReady'>,
+    private readonly queue: Pick<DecodeQueue, 'isReady'>,
   ) {
     context.digest.start();
   }

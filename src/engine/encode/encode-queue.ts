@@ -51,7 +51,7 @@ export function maxQueuedFrameBytes(maxGroupBytes: number, threads: number): num
 }
 
 /** Context of a frame queue. */
-export interface FrameQueueParts {
+export interface EncodeQueueParts {
   /** The free frames. */
   readonly free: FrameBuilder[];
   readonly frame: FrameContext;
@@ -64,7 +64,7 @@ export interface FrameQueueParts {
 }
 
 /** The frames of a stream: one is filled, others are packed or wait for the output, the rest are free. */
-export class FrameQueue {
+export class EncodeQueue {
   private frame: FrameBuilder | undefined;
   private firstPage = 0;
   private image = 0;
@@ -77,7 +77,7 @@ export class FrameQueue {
   private turnMs = 0;
 
   constructor(
-    private readonly parts: FrameQueueParts,
+    private readonly parts: EncodeQueueParts,
     private readonly signal: AbortSignal,
   ) {}
 

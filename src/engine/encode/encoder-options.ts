@@ -8,7 +8,7 @@ import { PAGE_BYTES, type PageBytes } from '../../stream/format.js';
 import { TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import { checkImageBytes, checkInteger, checkRange, MAX_ENCODED_GROUP_BYTES } from '../options.js';
 import { usefulThreads } from '../threads/available-cores.js';
-import { DEFAULT_MAX_GROUP_BYTES } from './frame-queue.js';
+import { DEFAULT_MAX_GROUP_BYTES } from './encode-queue.js';
 
 const MIB = 1 << 20;
 /** Bytes by which a group may exceed its maximum: the page that fills it. */

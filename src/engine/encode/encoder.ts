@@ -8,8 +8,8 @@ import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { checkInteger } from '../options.js';
 import type { Chunk } from './chunk.js';
+import { EncodeQueue, isLarge } from './encode-queue.js';
 import type { EncoderParts } from './encoder-parts.js';
-import { FrameQueue, isLarge } from './frame-queue.js';
 import { ImageEncoder } from './image-encoder.js';
 import { ImageLimit } from './image-limit.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
@@ -47,14 +47,14 @@ export class Encoder {
   private readonly limit: ImageLimit;
   private lastImage: number | undefined;
   private lastContainer: number | undefined;
-  private readonly queue: FrameQueue;
+  private readonly queue: EncodeQueue;
   private readonly writing: ImageWriterContext;
 
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
     const { settings, frame, writer, threads, frames, life, zeros, progress, meter, workerStart } = parts;
     const { pageBytes, maxGroupBytes, maxFrameBytes, frameLimitBytes } = settings;
-    this.queue = new FrameQueue(
+    this.queue = new EncodeQueue(
       { free: frames, frame, writer, threads, pageBytes, maxGroupBytes, frameLimitBytes },
       life.signal,
     );

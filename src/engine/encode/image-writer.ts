@@ -1,13 +1,13 @@
 import type { WorkerStart } from '../threads/worker-start.js';
 import type { Chunk } from './chunk.js';
-import type { FrameQueue } from './frame-queue.js';
+import type { EncodeQueue } from './encode-queue.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { StageMeter } from './stage-meter.js';
 
 /** Context of encoding images chunk by chunk; the same for every image of a stream. */
 export interface ImageWriterContext {
   readonly pageBytes: number;
-  readonly queue: FrameQueue;
+  readonly queue: EncodeQueue;
   /** Return the address of `bytes` zero bytes; less than a page. */
   zeros(bytes: number): number;
   /** Progress that strategies see: the current image and the encoded share of it, 0 … 1. */

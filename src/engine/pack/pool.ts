@@ -1,6 +1,7 @@
 import type { PackingName } from '../../codec/registry.js';
 import { hasZstd, usesKernels, type ZstdSet } from '../../codec/zstd/load.js';
 import { isWide, type SegmentScratch } from '../../codec/zstd/segment.js';
+import type { Zstd } from '../../codec/zstd.js';
 import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { shorter } from '../threads/job-runner.js';
@@ -23,6 +24,8 @@ export interface PackPool {
 
 /** Milliseconds to hand a segment to another thread and back: measured on two small machines. */
 const HANDOVER_MS = 0.1;
+/** Level of zstd where a packing has none. */
+const DEFAULT_LEVEL = 3;
 /** Smaller segments are packed on the calling thread: the handover takes longer. */
 const MIN_HANDOVER_BYTES = 16384;
 
@@ -51,69 +54,101 @@ export interface PackPoolOptions {
 
 /** Create a pool that packs on `threads`. */
 export function createPackPool(options: PackPoolOptions): PackPool {
-  const { threads, packer, zstd, signal, isLz4Local = false, wide = [] } = options;
-  // A zstd that the caller supplied cannot be sent to another thread.
-  const ownZstd = zstd.hasKernels ? undefined : zstd.other;
-  // One more segment waits at the caller's zstd, so that none of its threads is idle.
-  const slots = new Semaphore(threads.count + 1);
-  const largeSlots = new Semaphore(Math.min(threads.count, MAX_PIECEWISE));
-  const freeWide = [...wide];
-  const wideSlots = new Semaphore(wide.length);
-  const isLocal = (name: PackingName) =>
-    threads.isLocal || (isLz4Local && name === 'lz4') || (ownZstd !== undefined && name === 'zstd');
-  const withWide = async (segment: SegmentBuffer, packing: Packing): Promise<Packed> => {
-    await wideSlots.acquire(1, signal);
-    const scratch = freeWide.pop()!;
+  return new ThreadPool(options);
+}
+
+class ThreadPool implements PackPool {
+  /** A zstd that the caller supplied, which cannot be sent to another thread. */
+  private readonly ownZstd: Zstd | undefined;
+  private readonly ownSlots: Semaphore;
+  private readonly largeSlots: Semaphore;
+  private readonly wideSlots: Semaphore;
+  private readonly freeWide: SegmentScratch[];
+
+  constructor(private readonly options: PackPoolOptions) {
+    const { threads, zstd, wide = [] } = options;
+    this.ownZstd = zstd.hasKernels ? undefined : zstd.other;
+    // One more segment waits at the caller's zstd, so that none of its threads is idle.
+    this.ownSlots = new Semaphore(threads.count + 1);
+    this.largeSlots = new Semaphore(Math.min(threads.count, MAX_PIECEWISE));
+    this.wideSlots = new Semaphore(wide.length);
+    this.freeWide = [...wide];
+  }
+
+  pack(segment: SegmentBuffer, wanted: Packing): Packed | Promise<Packed> {
+    const { threads, zstd, wide = [] } = this.options;
+    const packing: Packing = wanted.name === 'zstd' && !hasZstd(zstd) ? { name: 'lz4' } : wanted;
+    const { name, level = DEFAULT_LEVEL } = packing;
+    const byKernels = usesKernels(packing.encoder, zstd);
+    if (name === 'zstd') {
+      // Decided by the size alone, so that the packed bytes do not depend on the number of threads.
+      if (!byKernels && zstd.other?.compressPieces && segment.used > MAX_WHOLE_BYTES)
+        return this.packInPieces(segment, zstd.other, level);
+      if (this.ownZstd?.compressAsync && threads.count > 1)
+        return this.packByCaller(segment, this.ownZstd, packing);
+      if (byKernels && wide.length > 0 && isWide(segment.used, level)) return this.packWide(segment, packing);
+    }
+    return this.packAsJob(segment, packing, byKernels);
+  }
+
+  readonly handoverMs = (name: PackingName): number => (this.isLocal(name) ? 0 : HANDOVER_MS);
+
+  /** Return whether the calling thread packs with `name`. */
+  private isLocal(name: PackingName): boolean {
+    const { threads, isLz4Local = false } = this.options;
+    if (threads.isLocal || (isLz4Local && name === 'lz4')) return true;
+    return this.ownZstd !== undefined && name === 'zstd';
+  }
+
+  /** Pack a large segment with a zstd that works in steps, off this thread. */
+  private packInPieces(segment: SegmentBuffer, zstd: Zstd, level: number): Promise<Packed> {
+    const { packer, signal } = this.options;
+    const pieces = { bytes: segment.used, read: segment.copyBytes.bind(segment) };
+    return packElsewhere(this.largeSlots, segment, packer, () =>
+      zstd.compressPieces!(pieces, level, signal!),
+    );
+  }
+
+  /** Pack with the caller's zstd, which has threads of its own. */
+  private packByCaller(segment: SegmentBuffer, zstd: Zstd, packing: Packing): Promise<Packed> {
+    const { level = DEFAULT_LEVEL, secondLevel } = packing;
+    const bytes = segment.copyBytes();
+    return packElsewhere(this.ownSlots, segment, this.options.packer, async () => {
+      const frame = await zstd.compressAsync!(bytes, level);
+      return secondLevel ? shorter(frame, await zstd.compressAsync!(bytes, secondLevel)) : frame;
+    });
+  }
+
+  /** Pack with the kernels' zstd and a window of the whole segment, once there is scratch for it. */
+  private async packWide(segment: SegmentBuffer, packing: Packing): Promise<Packed> {
+    const { threads, packer, signal } = this.options;
+    await this.wideSlots.acquire(1, signal);
+    const scratch = this.freeWide.pop()!;
     try {
-      if (isLocal(packing.name))
+      if (this.isLocal(packing.name))
         return await packed(segment, packer, () => segment.packWide(scratch, packing.level!, signal));
       segment.prepareJob(packing, true, scratch);
       await threads.run(segment.job);
       return segment.result();
     } finally {
-      freeWide.push(scratch);
-      wideSlots.release();
+      this.freeWide.push(scratch);
+      this.wideSlots.release();
     }
-  };
-  return {
-    pack(segment, wanted) {
-      const packing: Packing = wanted.name === 'zstd' && !hasZstd(zstd) ? { name: 'lz4' } : wanted;
-      const byKernels = usesKernels(packing.encoder, zstd);
-      // Decided by the size alone, so that the packed bytes do not depend on the number of threads.
-      if (
-        packing.name === 'zstd' &&
-        !byKernels &&
-        zstd.other?.compressPieces &&
-        segment.used > MAX_WHOLE_BYTES
-      ) {
-        const compress = zstd.other.compressPieces.bind(zstd.other);
-        const pieces = { bytes: segment.used, read: segment.copyBytes.bind(segment) };
-        return packElsewhere(largeSlots, segment, packer, () =>
-          compress(pieces, packing.level ?? 3, signal!),
-        );
-      }
-      if (ownZstd?.compressAsync && packing.name === 'zstd' && threads.count > 1) {
-        const bytes = segment.copyBytes();
-        const compress = ownZstd.compressAsync.bind(ownZstd);
-        const { level = 3, secondLevel } = packing;
-        return packElsewhere(slots, segment, packer, async () => {
-          const frame = await compress(bytes, level);
-          return secondLevel ? shorter(frame, await compress(bytes, secondLevel)) : frame;
-        });
-      }
-      if (byKernels && packing.name === 'zstd' && wide.length > 0 && isWide(segment.used, packing.level ?? 3))
-        return withWide(segment, packing);
-      segment.prepareJob(packing, byKernels);
-      if (isLz4Local && packing.name === 'zstd' && segment.used >= MIN_HANDOVER_BYTES) threads.prepare();
-      if (isLocal(packing.name) || segment.used < MIN_HANDOVER_BYTES) threads.runLocal(segment.job);
-      else {
-        const done = threads.run(segment.job);
-        if (done) return done.then(() => segment.result());
-      }
-      return segment.result();
-    },
-    handoverMs: (name) => (isLocal(name) ? 0 : HANDOVER_MS),
-  };
+  }
+
+  /** Pack as a job: of the calling thread if the segment is small, else of any thread. */
+  private packAsJob(segment: SegmentBuffer, packing: Packing, byKernels: boolean): Packed | Promise<Packed> {
+    const { threads, isLz4Local = false } = this.options;
+    const isSmall = segment.used < MIN_HANDOVER_BYTES;
+    segment.prepareJob(packing, byKernels);
+    if (isLz4Local && packing.name === 'zstd' && !isSmall) threads.prepare();
+    if (isSmall || this.isLocal(packing.name)) threads.runLocal(segment.job);
+    else {
+      const done = threads.run(segment.job);
+      if (done) return done.then(() => segment.result());
+    }
+    return segment.result();
+  }
 }
 
 /** Pack with a zstd that has threads of its own, once `slots` has a free one. */

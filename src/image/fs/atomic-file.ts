@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import { abortable, throwIfAborted } from '../../page/sync.js';
-import { LifeCycle } from '../life-cycle.js';
+import { FileLifeCycle } from '../file-life-cycle.js';
 import { asIoError, ioError } from './errno.js';
 import { type OutputTarget, outputTarget, STDOUT_FD } from './output-target.js';
 import { openPartialFile } from './partial-file.js';
@@ -57,7 +57,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const target = outputTarget(path);
   const { name } = target;
   const output = target.kind === 'file' ? partialOutput(target, mode) : directOutput(target);
-  const life = new LifeCycle(name);
+  const life = new FileLifeCycle(name);
   const ended = new AbortController();
   const maxWrites = target.kind === 'file' ? 2 : 1;
   let callsInFlight = 0;

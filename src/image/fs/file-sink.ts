@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import type { PageSink } from '../../page/source.js';
-import { LifeCycle } from '../life-cycle.js';
+import { FileLifeCycle } from '../file-life-cycle.js';
 import { asIoError, checkPosition } from './errno.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
 import { openPartialFile, type PartialFile } from './partial-file.js';
@@ -33,7 +33,7 @@ class RegularSink implements PageSink {
   private readonly name: string;
   private readonly partial: PartialFile;
   private readonly reader: ReadHandle;
-  private readonly life: LifeCycle;
+  private readonly life: FileLifeCycle;
   private readonly staging = new StagingBuffer((bytes, position) => this.store(bytes, position));
   /** End of the written and zeroed bytes; the file is shorter while it ends in a hole. */
   private end = 0;
@@ -46,7 +46,7 @@ class RegularSink implements PageSink {
     this.name = target.name;
     this.partial = openPartialFile(target, mode);
     this.reader = createReadHandle(this.partial.file);
-    this.life = new LifeCycle(target.name);
+    this.life = new FileLifeCycle(target.name);
   }
 
   write(bytes: Uint8Array, position: number): void {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { LifeCycle } from '../life-cycle.js';
+import { FileLifeCycle } from '../file-life-cycle.js';
 import { checkPosition, errnoOf } from './errno.js';
 import type { ReadHandle } from './read-handle.js';
 import { openUnnamedFile } from './unnamed-file.js';
@@ -42,7 +42,7 @@ export function createScratchSink(): PageSink {
   const scratch = shared;
   scratch.sinks++;
   const { name } = scratch.reader;
-  const life = new LifeCycle(name);
+  const life = new FileLifeCycle(name);
   /** By slot of the image: slot of the file, or NO_SLOT. */
   const slots: number[] = [];
   let end = 0;

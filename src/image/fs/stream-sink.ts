@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { LifeCycle } from '../life-cycle.js';
+import { FileLifeCycle } from '../file-life-cycle.js';
 import { asIoError, checkPosition, ioError } from './errno.js';
 import { OpenFile } from './open-file.js';
 import { type OutputTarget, STDOUT_FD } from './output-target.js';
@@ -22,7 +22,7 @@ class StreamSink implements PageSink {
   private readonly name: string;
   private readonly isDevice: boolean;
   private readonly fd: number;
-  private readonly life: LifeCycle;
+  private readonly life: FileLifeCycle;
   private end = 0;
 
   constructor(
@@ -31,7 +31,7 @@ class StreamSink implements PageSink {
   ) {
     this.name = target.name;
     this.isDevice = target.kind === 'device';
-    this.life = new LifeCycle(target.name);
+    this.life = new FileLifeCycle(target.name);
     this.fd = openStream(target);
   }
 

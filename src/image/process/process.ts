@@ -2,10 +2,10 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { extentIndex, SKIP_BYTES } from '../extents.js';
+import { FileLifeCycle } from '../file-life-cycle.js';
 import { errnoOf } from '../fs/errno.js';
 import { OpenFile } from '../fs/open-file.js';
 import { createReadHandle, type ReadHandle } from '../fs/read-handle.js';
-import { LifeCycle } from '../life-cycle.js';
 import { isAnonymous, openPagemap, type Pagemap } from './pagemap.js';
 import { checkPid, isMemory, openProc, type ProcessRegion, processError, readRegions } from './proc.js';
 
@@ -58,7 +58,7 @@ export function openProcess(pid: number, options: ProcessOptions = {}): ProcessS
     );
   const bytes = last.position + last.bytes;
   const memory = new ProcessMemory(pid, options.signal);
-  const life = new LifeCycle(name);
+  const life = new FileLifeCycle(name);
   let next = 0;
   return {
     name,

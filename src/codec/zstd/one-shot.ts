@@ -1,10 +1,10 @@
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { PageferryError } from '../../page/error.js';
-import { createSplitter, UNIT_BYTES } from './block-splitter.js';
+import { type BlockSplitter, createSplitter, UNIT_BYTES } from './block-splitter.js';
 import { codeAll } from './byte-coder.js';
 import { type DecompressLimits, decompressed } from './decompress.js';
 import { ZstdMemory } from './memory.js';
-import { beginSizedFrame } from './sized-frame.js';
+import { beginSizedFrame, type FrameStart } from './sized-frame.js';
 
 export { loadZstdKernels } from '../../kernels/zstd-now.js';
 
@@ -65,13 +65,17 @@ export function compressNow(bytes: Uint8Array, level: number, checksum: boolean)
   const memory = encoder;
   memory.clear();
   const capacity = maxFrameBytes(bytes.length);
+  const windowLog = Math.ceil(Math.log2(bytes.length));
+  const splitter = windowLog > MAX_WINDOW_LOG ? undefined : createSplitter(level, bytes.length);
+  const windowBytes = splitter ? 2 ** windowLog : bytes.length;
   try {
-    const scratch = memory.slot(memory.run.zstdEncodeScratchBytes(level, bytes.length));
+    const scratch = memory.slot(memory.run.zstdEncodeScratchBytes(level, windowBytes));
     const input = memory.slot(bytes.length);
     const output = memory.slot(capacity);
     memory.bytes.set(bytes, input);
-    const frame = { input, bytes: bytes.length, output, capacity, scratch };
-    const count = encodeFrame(memory, frame, level, checksum);
+    const slots = { input, output, capacity };
+    const start = { level, windowLog, hasChecksum: checksum, contentBytes: bytes.length, scratch };
+    const count = splitter ? encodeSplit(memory, slots, start, splitter) : encodeWhole(memory, slots, start);
     if (count < 0) throw new Error(`zstd: status ${count} for ${bytes.length} bytes at level ${level}`);
     return memory.bytes.slice(output, output + count);
   } finally {
@@ -79,33 +83,38 @@ export function compressNow(bytes: Uint8Array, level: number, checksum: boolean)
   }
 }
 
-/** Addresses and sizes of a call that encodes. */
+/** Addresses of input and output, and the output's bytes. */
 interface FrameSlots {
   readonly input: number;
-  readonly bytes: number;
   readonly output: number;
   readonly capacity: number;
-  readonly scratch: number;
 }
 
-/** Encode a frame; return its bytes or a negative STATUS. */
-function encodeFrame(memory: ZstdMemory, slots: FrameSlots, level: number, hasChecksum: boolean): number {
-  const { input, bytes, output, capacity, scratch } = slots;
-  const { run } = memory;
-  const windowLog = Math.ceil(Math.log2(bytes));
-  const splitter = windowLog > MAX_WINDOW_LOG ? undefined : createSplitter(level, bytes);
-  if (!splitter) return run.zstdEncode(input, bytes, output, capacity, level, hasChecksum ? 1 : 0, scratch);
-  const start = { level, windowLog, hasChecksum, contentBytes: bytes, scratch };
-  let written = beginSizedFrame(run, memory.bytes, output, start);
-  for (let done = 0; done < bytes && written >= 0; ) {
+/** Encode a frame in one call; return its bytes or a negative STATUS. */
+function encodeWhole({ run }: ZstdMemory, slots: FrameSlots, start: FrameStart): number {
+  const { level, hasChecksum, contentBytes, scratch } = start;
+  const { input, output, capacity } = slots;
+  return run.zstdEncode(input, contentBytes, output, capacity, level, hasChecksum ? 1 : 0, scratch);
+}
+
+/** Encode a frame of the blocks that `splitter` chooses; return its bytes or a negative STATUS. */
+function encodeSplit(
+  { run, bytes }: ZstdMemory,
+  { input, output, capacity }: FrameSlots,
+  start: FrameStart,
+  splitter: BlockSplitter,
+): number {
+  const { contentBytes, scratch } = start;
+  let written = beginSizedFrame(run, bytes, output, start);
+  for (let done = 0; done < contentBytes && written >= 0; ) {
     const from = input + done;
-    const part = splitter.blockBytes(memory.bytes, from, Math.min(bytes - done, ZSTD_MAX_BLOCK_BYTES));
-    const isLast = done + part === bytes ? 1 : 0;
+    const blockBytes = splitter.blockBytes(bytes, from, Math.min(contentBytes - done, ZSTD_MAX_BLOCK_BYTES));
+    const isLast = done + blockBytes === contentBytes ? 1 : 0;
     const to = output + written;
-    const count = run.zstdEncodeBlock(from, part, done, isLast, to, capacity - written, scratch);
+    const count = run.zstdEncodeBlock(from, blockBytes, done, isLast, to, capacity - written, scratch);
     if (count < 0) return count;
     written += count;
-    done += part;
+    done += blockBytes;
   }
   return written;
 }

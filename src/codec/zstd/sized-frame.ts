@@ -1,6 +1,6 @@
 import type { ZstdExports } from '../../kernels/zstd-exports.js';
 
-/** Head of such a frame: magic, descriptor, window, content size in 4 bytes. */
+/** Head of a frame: magic, descriptor, window, content size in 4 bytes. */
 const SIZED_HEAD_BYTES = 10;
 const SIZE_IN_4_BYTES = 2 << 6;
 
@@ -11,13 +11,13 @@ export interface FrameStart {
   readonly hasChecksum: boolean;
   /** Bytes that the frame declares, below 2^32. */
   readonly contentBytes: number;
-  /** The encoder's scratch. */
+  /** Address of the encoder's scratch, which has to be that of an input as large as the window. */
   readonly scratch: number;
 }
 
 /**
- * Begin a frame that is encoded block by block and declares its content size: write the head to `out`, which
- * has space for them. Return its bytes or a negative STATUS.
+ * Begin a frame that is encoded block by block and declares its content size: write its head of 10 bytes to
+ * `out`. Return them or a negative STATUS.
  */
 export function beginSizedFrame(
   zstd: ZstdExports,

@@ -8,20 +8,22 @@ const retry = process.env.CI ? 1 : 0;
 const cores = availableParallelism();
 
 /** Tests with guests and live links have time limits: what runs beside them slows them down. */
-const WITH_GUESTS = /^test\/(agent|channel|mount|qemu)\/|^test\/image\/.*(qemu|real)\.test/;
+const WITH_GUESTS = /^test\/((agent|channel|mount|qemu)\/|cli\/agent|image\/.*(qemu|real)\.test)/;
 /** Tests of the engine share processes, each of which loads and compiles it once. */
 const ENGINE = /^test\/(analyze|codec|dedup|engine|hostile|kernels|page|simulate|strategy|stream)\//;
 
-const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+const files = readdirSync(new URL('test', import.meta.url), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
   .map((file) => `test/${file.replaceAll('\\', '/')}`);
 const withGuests = files.filter((file) => WITH_GUESTS.test(file));
-const engine = files.filter((file) => ENGINE.test(file) && !replacesModules(file));
+const engine = files.filter((file) => ENGINE.test(file) && !needsProcess(file));
 const others = files.filter((file) => !withGuests.includes(file) && !engine.includes(file));
 
-/** Modules cannot be replaced where another file has loaded them. */
-function replacesModules(file: string): boolean {
-  return /\bvi\.(mock|doMock)\(/.test(readFileSync(file, 'utf8'));
+/** Whether a file replaces modules, which others have loaded then, or changes its process. */
+function needsProcess(file: string): boolean {
+  return /\b(vi\.(mock|doMock|resetModules)|process\.on)\(/.test(
+    readFileSync(new URL(file, import.meta.url), 'utf8'),
+  );
 }
 
 /** Return a group of files of which `maxWorkers` run at a time. Groups run one after the other. */

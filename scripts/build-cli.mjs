@@ -7,11 +7,11 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Of commands.ts: 'store list': async () => (await import('./store/list.js')).command */
-const COMMAND = /^ {2}'?([a-z ]+)'?: async \(\) => \(await import\('([^']+)'\)\)\.command,$/gm;
+const COMMAND = /^ {2}'?([a-z0-9 -]+)'?: async \(\) => \(await import\('([^']+)'\)\)\.command,$/gm;
 
 const commands = Array.from(
   readFileSync(new URL('../src/cli/commands.ts', import.meta.url), 'utf8').matchAll(COMMAND),
-  ([, path, module]) => ({ path, module, name: `cli-${path.replace(' ', '-')}` }),
+  ([, path, module]) => ({ path, module, name: `cli-${path.replaceAll(' ', '-')}` }),
 );
 const fileOf = new Map(commands.map(({ module, name }) => [module, `./${name}.js`]));
 

@@ -8,7 +8,7 @@ const { ZSTD_MAX_BLOCK_BYTES } = ZSTD_LAYOUT;
 /** Windows of streams: what any decoder accepts (RFC 8878 asks for 8 MiB). */
 const FAST_WINDOW_LOG = 21;
 const SLOW_WINDOW_LOG = 23;
-const FIRST_SLOW_LEVEL = 5;
+const MIN_LARGE_WINDOW_LEVEL = 5;
 /** The frame's header, the header of a block, a checksum. */
 const OVERHEAD_BYTES = 64;
 
@@ -16,7 +16,7 @@ const OVERHEAD_BYTES = 64;
 export function* compressed(level: number, checksum: boolean): ByteCoder {
   const memory = new ZstdMemory();
   const { run } = memory;
-  const windowLog = level < FIRST_SLOW_LEVEL ? FAST_WINDOW_LOG : SLOW_WINDOW_LOG;
+  const windowLog = level < MIN_LARGE_WINDOW_LEVEL ? FAST_WINDOW_LOG : SLOW_WINDOW_LOG;
   const scratch = memory.slot(run.zstdEncodeScratchBytes(level, 2 ** windowLog));
   const output = memory.slot(ZSTD_MAX_BLOCK_BYTES + OVERHEAD_BYTES);
   const history = new HistoryWindow(memory);

@@ -65,8 +65,8 @@ export function compressNow(bytes: Uint8Array, level: number, checksum: boolean)
   const memory = encoder;
   memory.clear();
   const capacity = maxFrameBytes(bytes.length);
-  const windowLog = Math.ceil(Math.log2(bytes.length));
-  const splitter = windowLog > MAX_WINDOW_LOG ? undefined : createSplitter(level, bytes.length);
+  const windowLog = Math.min(MAX_WINDOW_LOG, Math.ceil(Math.log2(bytes.length)));
+  const splitter = createSplitter(level, bytes.length);
   const windowBytes = splitter ? 2 ** windowLog : bytes.length;
   try {
     const scratch = memory.slot(memory.run.zstdEncodeScratchBytes(level, windowBytes));

@@ -14,8 +14,11 @@ const {
   ZSTD_FRAME_IS_SKIPPABLE,
   ZSTD_WIDE_SCRATCH_BYTES,
 } = ZSTD_LAYOUT;
-/** Largest segment that is packed in one piece; larger ones have a window of a part of it. */
-const MAX_WHOLE_BYTES = 9 << 20;
+/**
+ * Largest segment that one call packs, below the level from which blocks are split. Larger ones have a window
+ * of a part of them.
+ */
+const MAX_ONE_CALL_BYTES = 9 << 20;
 const LARGE_WINDOW_LOG = 23;
 /** From this level on a large segment's window is the segment, if there is memory for that. */
 const MIN_WIDE_LEVEL = 16;
@@ -27,7 +30,7 @@ const MAX_WINDOW_BYTES = 1 << 27;
 
 /** Return the bytes of the buffer that packing segments of up to `bytes` bytes collects runs in. */
 export function segmentBufferBytes(bytes: number): number {
-  return Math.min(bytes, MAX_WHOLE_BYTES);
+  return Math.min(bytes, MAX_ONE_CALL_BYTES);
 }
 
 /** Memory of packing: the encoder's scratch, and the buffer. */
@@ -46,7 +49,7 @@ export function declareWideScratch(slots: Slots, bytes: number): SegmentScratch 
 
 /** Whether a segment is packed with a window of the whole segment. */
 export function isWide(bytes: number, level: number): boolean {
-  return bytes > MAX_WHOLE_BYTES && level >= MIN_WIDE_LEVEL;
+  return bytes > MAX_ONE_CALL_BYTES && level >= MIN_WIDE_LEVEL;
 }
 
 /** The bytes of a segment: `count` runs, of which address and length are two words each at `runs`. */
@@ -70,7 +73,7 @@ export function packZstdRuns(
   const { zstd, words } = kernels;
   const { runs, count, bytes } = segment;
   const splitter = createSplitter(level, bytes);
-  if (splitter || bytes > MAX_WHOLE_BYTES)
+  if (splitter || bytes > MAX_ONE_CALL_BYTES)
     return resultOf(packLarge(kernels, scratch, segment, level, out, LARGE_WINDOW_LOG, splitter));
   let from = words[runs >>> 2]!;
   if (count !== 1) {

@@ -1,10 +1,10 @@
 import type { ZstdExports } from '../../kernels/zstd-exports.js';
 
-/** Head of a frame: magic, descriptor, window, content size in 4 bytes. */
+/** Bytes of the head: magic, descriptor, window, content size in 4 bytes. */
 const SIZED_HEAD_BYTES = 10;
 const SIZE_IN_4_BYTES = 2 << 6;
 
-/** What a frame begins with. */
+/** Parameters of a frame's head. */
 export interface FrameStart {
   readonly level: number;
   readonly windowLog: number;

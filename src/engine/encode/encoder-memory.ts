@@ -21,7 +21,7 @@ import type { ImageContext } from './image-encoder.js';
 
 /** Capacity of the packer of tables and record heads, in bytes. */
 const PACKER_CAPACITY = DEFAULT_MAX_GROUP_BYTES;
-/** Minimum number of frames with several threads. `EncodeQueue` also limits their bytes. */
+/** Minimum number of frames with several threads, beside SPARE_FRAMES; `EncodeQueue` limits their bytes. */
 const THREAD_FRAMES = 14;
 /** Further frames: one is filled, one is written. */
 const SPARE_FRAMES = 2;

@@ -16,8 +16,8 @@ export interface StreamStateContext extends MeteredOutput {
   readonly elapsedMs: () => number;
 }
 
-/** A stream's state as its strategy sees it, and what the encoder updates in it. */
-export interface CurrentState {
+/** A stream's state as its strategy sees it, and what updates it. */
+export interface StreamStateHandle {
   readonly state: StreamState;
   readonly progress: EncoderParts['progress'];
   /** Called with the change of the expected ms of packing and of the expected bytes of the stream. */
@@ -25,9 +25,9 @@ export interface CurrentState {
 }
 
 /** Create the state of a stream that has no image yet. */
-export function createStreamState(context: StreamStateContext): CurrentState {
+export function createStreamState(context: StreamStateContext): StreamStateHandle {
   const { settings, writer, meter, outputRate, isLinkMeasured, workingThreads, elapsedMs } = context;
-  const planned = { ms: 0, bytes: 0 };
+  const expected = { ms: 0, bytes: 0 };
   const progress = { image: 0, share: 0 };
   const state: StreamState = {
     get linkBitsPerSecond() {
@@ -56,21 +56,21 @@ export function createStreamState(context: StreamStateContext): CurrentState {
     },
     elapsedMs,
     get bytesOut() {
-      return planned.bytes;
+      return expected.bytes;
     },
     get outputWaitMs() {
       return writer.outputWaitMs;
     },
     get pendingMs() {
-      return planned.ms;
+      return expected.ms;
     },
     handoverMs: context.pool.handoverMs,
     ...zstdState(context.zstd),
     progress,
   };
   const onPending = (ms: number, bytes: number) => {
-    planned.ms += ms;
-    planned.bytes += bytes;
+    expected.ms += ms;
+    expected.bytes += bytes;
   };
   return { state, progress, onPending };
 }

@@ -58,18 +58,18 @@ export function createPackPool(options: PackPoolOptions): PackPool {
 }
 
 class ThreadPool implements PackPool {
-  /** A zstd that the caller supplied, which cannot be sent to another thread. */
-  private readonly ownZstd: Zstd | undefined;
-  private readonly ownSlots: Semaphore;
+  /** A zstd that the program supplied, which cannot be sent to another thread. */
+  private readonly suppliedZstd: Zstd | undefined;
+  private readonly suppliedSlots: Semaphore;
   private readonly largeSlots: Semaphore;
   private readonly wideSlots: Semaphore;
   private readonly freeWide: SegmentScratch[];
 
   constructor(private readonly options: PackPoolOptions) {
     const { threads, zstd, wide = [] } = options;
-    this.ownZstd = zstd.hasKernels ? undefined : zstd.other;
-    // One more segment waits at the caller's zstd, so that none of its threads is idle.
-    this.ownSlots = new Semaphore(threads.count + 1);
+    this.suppliedZstd = zstd.hasKernels ? undefined : zstd.other;
+    // One more segment waits at the supplied zstd, so that none of its threads is idle.
+    this.suppliedSlots = new Semaphore(threads.count + 1);
     this.largeSlots = new Semaphore(Math.min(threads.count, MAX_PIECEWISE));
     this.wideSlots = new Semaphore(wide.length);
     this.freeWide = [...wide];
@@ -84,8 +84,8 @@ class ThreadPool implements PackPool {
       // Decided by the size alone, so that the packed bytes do not depend on the number of threads.
       if (!byKernels && zstd.other?.compressPieces && segment.used > MAX_WHOLE_BYTES)
         return this.packInPieces(segment, zstd.other, level);
-      if (this.ownZstd?.compressAsync && threads.count > 1)
-        return this.packByCaller(segment, this.ownZstd, packing);
+      if (this.suppliedZstd?.compressAsync && threads.count > 1)
+        return this.packBySupplied(segment, this.suppliedZstd, packing);
       if (byKernels && wide.length > 0 && isWide(segment.used, level)) return this.packWide(segment, packing);
     }
     return this.packAsJob(segment, packing, byKernels);
@@ -93,11 +93,11 @@ class ThreadPool implements PackPool {
 
   readonly handoverMs = (name: PackingName): number => (this.isLocal(name) ? 0 : HANDOVER_MS);
 
-  /** Return whether the calling thread packs with `name`. */
+  /** Return whether no worker packs with `name`: the calling thread does, or the supplied zstd. */
   private isLocal(name: PackingName): boolean {
     const { threads, isLz4Local = false } = this.options;
     if (threads.isLocal || (isLz4Local && name === 'lz4')) return true;
-    return this.ownZstd !== undefined && name === 'zstd';
+    return this.suppliedZstd !== undefined && name === 'zstd';
   }
 
   /** Pack a large segment with a zstd that works in steps, off this thread. */
@@ -109,11 +109,11 @@ class ThreadPool implements PackPool {
     );
   }
 
-  /** Pack with the caller's zstd, which has threads of its own. */
-  private packByCaller(segment: SegmentBuffer, zstd: Zstd, packing: Packing): Promise<Packed> {
+  /** Pack with the supplied zstd, which has threads of its own. */
+  private packBySupplied(segment: SegmentBuffer, zstd: Zstd, packing: Packing): Promise<Packed> {
     const { level = DEFAULT_LEVEL, secondLevel } = packing;
     const bytes = segment.copyBytes();
-    return packElsewhere(this.ownSlots, segment, this.options.packer, async () => {
+    return packElsewhere(this.suppliedSlots, segment, this.options.packer, async () => {
       const frame = await zstd.compressAsync!(bytes, level);
       return secondLevel ? shorter(frame, await zstd.compressAsync!(bytes, secondLevel)) : frame;
     });

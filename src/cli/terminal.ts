@@ -1,6 +1,6 @@
 // Everything the program prints goes through here, so that no file name can drive the terminal.
 import { once } from 'node:events';
-import { systemReason } from '../image/fs/errno.js';
+import { isClosedByReader, systemReason } from '../image/fs/errno.js';
 import { printable } from '../report/terminal/printable.js';
 
 const PRINTED_LENGTH = 64 << 10;
@@ -17,7 +17,7 @@ function reportOutput(): NodeJS.WriteStream {
   isReportOpen = true;
   // What reads the report may close the pipe early, as `head` does; that is a failure without a message.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE')
+    if (!isClosedByReader(error))
       printErrorLine(`pageferry: standard output: cannot write: ${systemReason(error)}`);
     process.exitCode ??= 1;
   });

@@ -43,6 +43,15 @@ function missingFolder(path: string): string | undefined {
   return fs.existsSync(folder) ? undefined : folder;
 }
 
+/**
+ * Return whether a write failed because the reader closed the pipe or socket. A socket with unread bytes
+ * reports ECONNRESET.
+ */
+export function isClosedByReader(cause: unknown): boolean {
+  const code = errnoOf(cause);
+  return code === 'EPIPE' || code === 'ECONNRESET';
+}
+
 /** Create the error of a pipe that its reader has closed. */
 export function brokenPipe(name: string, cause: unknown): PageferryError {
   return new PageferryError('io', `${name}: closed by its reader`, { cause });

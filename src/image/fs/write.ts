@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import type { PageferryError } from '../../page/error.js';
 import { sleep, throwIfAborted } from '../../page/sync.js';
-import { brokenPipe, errnoOf, ioError } from './errno.js';
+import { brokenPipe, errnoOf, ioError, isClosedByReader } from './errno.js';
 
 /** Maximum number of parts of one system call on Linux. */
 const MAX_PARTS = 1024;
@@ -77,7 +77,7 @@ function dropBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
 }
 
 function writeError(name: string, bytes: number, position: number | null, cause: unknown): PageferryError {
-  if (errnoOf(cause) === 'EPIPE') return brokenPipe(name, cause);
+  if (isClosedByReader(cause)) return brokenPipe(name, cause);
   return ioError(name, `cannot write ${bytes} bytes${position === null ? '' : ` at ${position}`}`, cause);
 }
 

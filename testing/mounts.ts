@@ -29,8 +29,13 @@ export interface RunningMount {
   readonly child: ChildProcess;
   /** What it has printed, JSON objects. */
   readonly lines: readonly string[];
-  /** Wait until it has ended; returns its exit code and its report. */
-  ended(): Promise<{ code: number | null; report: Record<string, number>; stderr: string }>;
+  /** Wait until it has ended; returns its exit code or signal, and its report. */
+  ended(): Promise<{
+    code: number | null;
+    signal: string | null;
+    report: Record<string, number>;
+    stderr: string;
+  }>;
   /** Unmount and wait. */
   close(): ReturnType<RunningMount['ended']>;
 }
@@ -60,8 +65,8 @@ export async function startMount(cli: string, argv: readonly string[]): Promise<
     }),
   ]);
   const ended = async () => {
-    const [code] = await closed;
-    return { code, report: JSON.parse(lines.length > 1 ? lines.at(-1)! : '{}'), stderr };
+    const [code, signal] = await closed;
+    return { code, signal, report: JSON.parse(lines.length > 1 ? lines.at(-1)! : '{}'), stderr };
   };
   return {
     child,

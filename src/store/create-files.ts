@@ -35,13 +35,25 @@ function createEmptyDirectory(dir: string): string | undefined {
   if (outer !== undefined)
     throw new PageferryError('io', `${dir}: is inside of the store ${outer}; name a directory outside of it`);
   try {
-    const created = fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const created = createDirectories(dir);
     if (fs.readdirSync(dir).length === 0) return created;
   } catch (cause) {
     throw ioError(dir, 'cannot create', cause);
   }
   const found = isStore(dir) ? 'is a store already' : 'is not empty';
   throw new PageferryError('io', `${dir}: ${found}; name a new directory`);
+}
+
+/**
+ * Create a directory and the missing ones above it. Returns the first that was created, if any. As
+ * `mkdirSync` with `recursive`, which never ends where a parent refuses with ENOENT, as /proc does.
+ */
+function createDirectories(dir: string): string | undefined {
+  if (fs.statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  const parent = dirname(dir);
+  const outer = fs.existsSync(parent) ? undefined : createDirectories(parent);
+  fs.mkdirSync(dir, { mode: 0o700 });
+  return outer ?? dir;
 }
 
 /** Return the store that a directory is in, if any. */

@@ -39,6 +39,13 @@ test('the lock file of a new database has its blocks', async () => {
   await store.close();
 });
 
+test.skipIf(process.platform !== 'linux')('a store in /proc is refused (Linux only)', async () => {
+  // A system call of /proc, which has no folders of its own, says ENOENT though the parent exists.
+  await expect(createStore('/proc/pageferry/store')).rejects.toThrow(
+    /^\/proc\/pageferry\/store: cannot create: no such file or directory \(ENOENT\)$/,
+  );
+});
+
 test('a store that cannot be created leaves no file', async () => {
   const dir = join(folder.path, 'outer', 'inner');
   const failing = vi.spyOn(fs, 'writeFileSync').mockImplementation(() => {

@@ -28,6 +28,8 @@ const FAILED = /failed: /;
 /** Logged by it after round one, with the seconds from the begin to the end where pre-copy converges. */
 const FORECAST =
   /round 1 ended; (?:the migration ends in \S+ s \(after (\S+) s\)|pre-copy does not converge)/;
+/** Logged by "agent migrate" right before it has QEMU start the migration. */
+const DECIDED = /settings of both QEMUs|the agents migrate the guest/;
 /** Logged by it where QEMU migrates directly. */
 const ASIDE = /stepping aside: .* with (\S+)/;
 
@@ -41,7 +43,11 @@ export async function migrateCell(options) {
   const { name, link, mode, folder, guest, mebibytes, limitMs, qemu } = options;
   const { work, rate, share } = GUESTS[name];
   const { capabilities = [], parameters = () => ({}), both = {}, between } = MODES[mode];
-  const { isPostcopy, hasBase, isDirect, hasMonitor } = MODES[mode];
+  const { isPostcopy, hasBase, isDirect, hasMonitor, isStarted } = MODES[mode];
+  const outgoing = {
+    capabilities,
+    parameters: { 'downtime-limit': DOWNTIME_LIMIT_MS, ...parameters(mebibytes << 20), ...both },
+  };
   const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
   const machine = (side, more) =>
     startMachine({
@@ -67,6 +73,7 @@ export async function migrateCell(options) {
     const destination = await machine('destination', { incoming: true });
     machines.push(destination);
     await waitForChecks(source, WARM_COUNT);
+    if (isStarted) await source.setUp(outgoing);
     const through = between ? await startBetween(options, destination, agents) : undefined;
     const incoming = through ? `unix:${destination.socket}` : `tcp:${ADDRESSES.destination}:${PORTS.qemu}`;
     // Else its agent has it listen.
@@ -74,13 +81,10 @@ export async function migrateCell(options) {
     const before = sentBytes();
     const cpuBefore = cpu(machines, agents);
     const startedAt = performance.now();
-    await source.migrate(through ?? incoming, {
-      capabilities,
-      parameters: { 'downtime-limit': DOWNTIME_LIMIT_MS, ...parameters(mebibytes << 20), ...both },
-    });
-    const isFailed = () => !isDirect || FAILED.test(agents.log);
+    if (!isStarted) await source.migrate(through ?? incoming, outgoing);
+    const isFailed = () => !isDirect || FAILED.test(agents.log) || agents.at(-1).exitCode > 0;
     const { status, rounds } = await finished(source, limitMs, isPostcopy, isFailed);
-    const totalMs = performance.now() - startedAt;
+    const totalMs = isStarted ? sinceSetup(source) : performance.now() - startedAt;
     const cpuS = cpu(machines, agents) - cpuBefore;
     const bytes = sentBytes() - before;
     const row = { guest: name, link: link.text, mode, mebibytes, status, totalMs, bytes, rounds, cpuS };
@@ -95,6 +99,14 @@ export async function migrateCell(options) {
     for (const child of agents) child.kill();
     for (const some of machines) await some.quit();
   }
+}
+
+/** Milliseconds since QEMU began its migration. */
+function sinceSetup(source) {
+  const { atMs } = source.qmp.events.find(
+    ({ event, data }) => event === 'MIGRATION' && data.status === 'setup',
+  );
+  return performance.timeOrigin + performance.now() - atMs;
 }
 
 /** The forecast after round one: seconds from the begin to the end; null where pre-copy does not converge. */
@@ -122,7 +134,7 @@ async function saveBase({ folder, mebibytes }, machine) {
 
 /** Start agents or relays on both hosts; return the address for the source's QEMU. */
 async function startBetween({ folder, mode }, destination, children) {
-  const { between, hasBase, isDirect, hasMonitor } = MODES[mode];
+  const { between, hasBase, isDirect, hasMonitor, isStarted } = MODES[mode];
   const socket = join(folder, `${between}.sock`);
   rmSync(socket, { force: true });
   const start = (side, ...args) => {
@@ -131,7 +143,8 @@ async function startBetween({ folder, mode }, destination, children) {
     children.push(child);
     running.add(child);
     child.once('exit', () => running.delete(child));
-    const ready = isDirect && side === 'source' ? [READY[between], MEASURED] : [READY[between]];
+    const measures = isDirect && side === 'source';
+    const ready = measures && isStarted ? [DECIDED] : [READY[between], ...(measures ? [MEASURED] : [])];
     let log = '';
     return new Promise((resolve, reject) => {
       child.stderr.on('data', (text) => {
@@ -149,14 +162,15 @@ async function startBetween({ folder, mode }, destination, children) {
     await start('source', RELAY, 'source', socket, PORTS.agent, host);
   } else {
     const common = ['--insecure', ...(hasBase ? ['--base', join(folder, 'base.raw')] : [])];
-    const agent = (side, ...args) => start(side, CLI, 'agent', side, ...args, ...common);
+    const agent = (side, command, ...args) => start(side, CLI, 'agent', command, ...args, ...common);
     const direct = (side, ...where) => [
       ...(hasMonitor ? ['--qmp', monitorOf(folder, side)] : []),
       ...(isDirect ? ['--direct', ...where] : []),
     ];
     const into = ['--listen', peer, '--connect', `unix:${destination.socket}`];
-    await agent('destination', ...into, ...direct('destination', `${host}:0`));
-    await agent('source', '--listen', `unix:${socket}`, '--peer', peer, ...direct('source'));
+    await agent('destination', 'destination', ...into, ...direct('destination', `${host}:0`));
+    const from = ['--listen', `unix:${socket}`, '--peer', peer];
+    await agent('source', isStarted ? 'migrate' : 'source', ...from, ...direct('source'));
   }
   return `unix:${socket}`;
 }

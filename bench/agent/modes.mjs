@@ -12,7 +12,8 @@ export const GUESTS = {
 
 /**
  * `between`: processes that carry QEMU's stream, or decide that it migrates directly (`isDirect`);
- * `hasMonitor`: the agents use QEMU's monitor; `both`: parameters of both QEMUs.
+ * `hasMonitor`: the agents use QEMU's monitor; `isStarted`: "agent migrate" measures the guest, then starts
+ * QEMU's migration; `both`: parameters of both QEMUs.
  */
 export const MODES = {
   plain: {},
@@ -28,6 +29,7 @@ export const MODES = {
   agent: { capabilities: ['return-path'], between: 'agent' },
   'agent, multifd': { capabilities: ['return-path', 'multifd'], between: 'agent' },
   'agent, direct': { capabilities: ['return-path'], between: 'agent', isDirect: true, hasMonitor: true },
+  'agent migrate, direct': { between: 'agent', isDirect: true, hasMonitor: true, isStarted: true },
   'agent, forecast': { capabilities: ['return-path'], between: 'agent', hasMonitor: true },
   'agent, base': { capabilities: ['return-path'], between: 'agent', hasBase: true },
 };
@@ -42,4 +44,5 @@ export const USUAL_MODES = [
   'agent',
   'agent, multifd',
   'agent, direct',
+  'agent migrate, direct',
 ];

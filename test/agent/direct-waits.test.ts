@@ -60,6 +60,8 @@ interface Case {
   readonly later?: readonly string[];
   readonly guest?: string;
   readonly isStopped?: boolean;
+  /** Default: QEMU migrates to the agent, which is cancelled first. */
+  readonly isStarted?: boolean;
 }
 
 /** Run a direct migration against such a monitor; return its error and the commands that were sent. */
@@ -68,6 +70,7 @@ async function directly({
   later = [],
   guest = 'running',
   isStopped,
+  isStarted = true,
 }: Case) {
   const { monitor, fake } = await monitorOf(states, later, { 'query-status': { status: guest } });
   const peer = await peerOf(waitsOn);
@@ -76,7 +79,7 @@ async function directly({
   const run = migrateDirectly(
     { channel, peer, uri: 'tcp:b:1' },
     {
-      ...{ monitor, mode, signal: stop.signal, log: () => {}, times: TIMES },
+      ...{ monitor, mode, isStarted, signal: stop.signal, log: () => {}, times: TIMES },
       onProgress: () => isStopped && stop.abort(new Error('the agent was stopped')),
     },
   );
@@ -91,6 +94,18 @@ async function directly({
 const failed = (found: string) => `the direct migration to tcp:b:1 failed: ${found}`;
 
 describe('waits for the source QEMU', () => {
+  test('no migration to the agent: nothing is cancelled, and one of another client is left alone', async () => {
+    const direct = await directly({ states: ['none'], later: ['active', 'failed'], isStarted: false });
+    expect(direct.error).toBe(failed(`QEMU: no reason given; ${RUNS_ON_SOURCE}`));
+    expect(direct.commands).toContain('migrate');
+    expect(direct.commands).not.toContain('migrate_cancel');
+    const other = await directly({ states: ['active'], isStarted: false });
+    expect(other.error).toBe(
+      failed(`QEMU is in another migration, in the state "active"; ${RUNS_ON_SOURCE}`),
+    );
+    expect(other.commands.filter((name) => /^migrate/.test(name))).toEqual([]);
+  });
+
   test('one that does not end the migration to the agent', async () => {
     const { error, commands } = await directly({ states: ['active', 'active', 'cancelling'] });
     expect(error).toBe(
@@ -173,7 +188,11 @@ describe('waits for a destination agent that is alive and silent', () => {
     const channel = await connectChannel(peer);
     const run = migrateDirectly(
       { channel, peer, uri: 'tcp:b:1' },
-      { monitor, mode, signal: new AbortController().signal, onProgress() {}, log() {}, times: TIMES },
+      {
+        ...{ monitor, mode, isStarted: true, signal: new AbortController().signal, times: TIMES },
+        onProgress() {},
+        log() {},
+      },
     );
     await expect(run).rejects.toThrow(
       /it did not report whether its QEMU runs the guest within 400 ms; see its log; the source's QEMU is postmigrate; the guest may run on the destination/,
@@ -228,7 +247,7 @@ describe('the decision to step aside', () => {
     const log: string[] = [];
     const { qmp, fake } = await monitorOf(['active'], []);
     const peer = { ...KEPT.insecure.source, address: localAddress(1, KEPT.insecure.source) };
-    const parts = { advisor, qmp, peer, signal, observe: () => {}, decideMs: 40 };
+    const parts = { advisor, qmp, peer, isStarted: true, signal, observe: () => {}, decideMs: 40 };
     const result = await stepAside({ ...parts, log: (_, message) => log.push(message) }).catch(
       (cause: Error) => cause.message,
     );

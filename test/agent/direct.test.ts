@@ -126,6 +126,21 @@ describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (name, nam
     expect(on.map(({ capability }) => capability)).toEqual(['events']);
   });
 
+  test('started by the agent on a fast link: QEMU migrates directly at once, and the guest is intact', async () => {
+    const { source, destination, agents } = await ready(qemu);
+    const { count } = checkerReport(source.serial());
+    await agents.startMigration();
+    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+    await expectGoesOn(destination, count);
+    const states = source.qmp.events
+      .filter(({ event }) => event === 'MIGRATION')
+      .map(({ data }) => data?.status);
+    expect(states.filter((status) => status === 'setup')).toHaveLength(1);
+    expect(states).not.toContain('cancelled');
+    expect(agents.source.text).toMatch(/^info: QEMU sent \d+ MB directly in \d+\.\d s, downtime \d+ ms/m);
+    expect([agents.source.meters.completed, agents.destination.meters.completed]).toEqual([1, 1]);
+  });
+
   // Once: the agents do the same for every QEMU.
   const once = test.skipIf(named !== INSTALLED_QEMU);
   once(

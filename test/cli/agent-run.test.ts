@@ -24,7 +24,7 @@ test('a signal while the base image is read ends the agent normally, without lis
     },
   });
   stop.abort(new Error('stopped by SIGTERM'));
-  await expect(running).resolves.toBeUndefined();
+  await expect(running).resolves.toBe(false);
   expect(hasStarted).toBe(false);
 });
 

@@ -15,7 +15,7 @@ const DESTINATION = ['destination', '--listen', '127.0.0.1:0', '--connect', 'uni
 const LONG_PATH = `unix:/tmp/${'x'.repeat(103)}`;
 
 test.each<[string[], RegExp]>([
-  [[], /agent: a subcommand is required; expected one of source, destination, check /],
+  [[], /agent: a subcommand is required; expected one of source, destination, migrate, check /],
   [['sideways'], /sideways: unknown subcommand/],
   [['source', 'extra'], /unexpected operand|is required/],
   [['source', '--peer', 'x:1', '--insecure'], /--listen ADDRESS is required/],
@@ -42,6 +42,9 @@ test.each<[string[], RegExp]>([
   [[...SOURCE, '--insecure', '--strategy', 'magic'], /--strategy magic: /],
   [[...SOURCE, '--nonsense'], /nonsense: unknown option/],
   [[...SOURCE, '--connect', 'unix:/y'], /--connect: unknown option/],
+  [['migrate', '--peer', 'x:1', '--insecure'], /--qmp ADDRESS is required/],
+  [['migrate', '--qmp', 'unix:/x', '--insecure'], /--peer HOST:PORT is required/],
+  [['migrate', '--qmp', 'unix:/x', '--peer', 'x:1', '--once'], /--once: unknown option/],
   [['destination', '--connect', 'unix:/x', '--insecure'], /--listen HOST:PORT is required/],
   [['destination', '--listen', '127.0.0.1:0', '--insecure'], /--connect ADDRESS is required/],
   [[...DESTINATION, '--stats', '-', '--insecure'], /--stats: unknown option/],

@@ -93,6 +93,8 @@ export interface Agents {
   ended(
     number?: number,
   ): Promise<{ source: PageferryError | undefined; destination: PageferryError | undefined }>;
+  /** Have the source's QEMU start its migration. */
+  startMigration(): Promise<void>;
   stopSource(): Promise<void>;
   stopDestination(): Promise<void>;
   close(): Promise<void>;
@@ -150,6 +152,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   const stopDestination = () => within('the destination agent', receiving.close());
   return {
     ...{ source, destination, rounds, outPath, inPath, port: receiving.port, stopSource, stopDestination },
+    startMigration: () => sending.startMigration(async () => {}, new AbortController().signal),
     async ended(number = 1) {
       const [out, into] = await Promise.all([
         source.end(number, `the source agent, migration ${number}, log: ${source.text}`),

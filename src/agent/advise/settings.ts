@@ -8,7 +8,7 @@ export interface MigrationSettings {
 }
 
 /** Largest rate that a QEMU accepts on every platform is higher; no link reaches this one. */
-const UNLIMITED_BANDWIDTH = 10_000_000_000;
+export const UNLIMITED_BANDWIDTH = 10_000_000_000;
 const MIN_CHANNELS = 2;
 const MAX_CHANNELS = 8;
 

@@ -1,19 +1,15 @@
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { checkSessionId } from '../../channel/handshake.js';
-import { type Address, addressText } from '../../channel/transports/address.js';
+import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
 import type { DestinationAgentOptions } from '../destination/options.js';
 import type { MeteredMigration } from '../metrics.js';
 import { QemuMonitor } from '../qmp/monitor.js';
+import { qemuUri } from '../qmp/uri.js';
 import { DIRECT_KIND, type IncomingResult, jsonBody, readJsonBody, readSettings } from './messages.js';
-
-/** QEMU's form of an address. */
-function qemuUri(address: Address): string {
-  return 'path' in address ? `unix:${address.path}` : `tcp:${addressText(address)}`;
-}
 
 /**
  * Have a QEMU that was started with `-incoming defer` listen at `address`, unless it listens already. @throws

@@ -25,6 +25,8 @@ const WILDCARD = /^tcp:(?:0\.0\.0\.0|\[::\]):(\d+)$/;
 export interface DirectMigration {
   readonly monitor: QemuMonitor;
   readonly mode: ModeEstimate;
+  /** QEMU migrates to the agent, which is cancelled first; else no migration is in progress. */
+  readonly isStarted: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: QemuProgress) => void;
   readonly log: (level: 'info' | 'warn', message: string) => void;
@@ -76,36 +78,27 @@ export function addressFrom(uri: string, peer: string): string {
 }
 
 /**
- * Cancel the migration to the agent, and have QEMU migrate to `uri`; resolve once both QEMUs report success.
- * @throws PageferryError with the state of the guest
+ * Have QEMU migrate to `uri`, after a migration to the agent is cancelled; resolve once both QEMUs report
+ * success. @throws PageferryError with the state of the guest
  */
 export async function migrateDirectly(
   prepared: PreparedDirect,
-  { monitor, mode, signal, onProgress, log, times = QEMU_TIMES }: DirectMigration,
+  { isStarted, times = QEMU_TIMES, ...migration }: DirectMigration,
 ): Promise<QemuProgress> {
   const { channel, uri } = prepared;
-  const { settings } = mode;
+  const { monitor, signal } = migration;
+  const { settings } = migration.mode;
   let before: MigrationSettings | undefined;
   try {
-    const { status } = await monitor.progress();
-    if (!CANCELLABLE.has(status))
-      throw new PageferryError(
-        'io',
-        `QEMU is in the state "${status}", not in a migration to this agent: it was cancelled, or --qmp names another QEMU`,
-      );
-    await cancelMigration(monitor, times);
+    await (isStarted ? cancelToAgent(monitor, times) : checkNotMigrating(monitor));
     before = await monitor.settings(settings);
     await monitor.apply(settings);
     await monitor.migrate(uri);
-    const ending = {
-      monitor,
-      mode,
+    const progress = await ended({
+      ...migration,
       signal: AbortSignal.any([signal, channel.signal]),
-      onProgress,
-      log,
       times,
-    };
-    const progress = await ended(ending);
+    });
     await confirmed(prepared);
     return progress;
   } catch (cause) {
@@ -116,6 +109,24 @@ export async function migrateDirectly(
   }
 }
 
+/** Cancel QEMU's migration to the agent. @throws PageferryError where it is in none */
+async function cancelToAgent(monitor: QemuMonitor, times: QemuTimes): Promise<void> {
+  const { status } = await monitor.progress();
+  if (!CANCELLABLE.has(status))
+    throw new PageferryError(
+      'io',
+      `QEMU is in the state "${status}", not in a migration to this agent: it was cancelled, or --qmp names another QEMU`,
+    );
+  await cancelMigration(monitor, times);
+}
+
+/** @throws PageferryError where QEMU is in a migration */
+async function checkNotMigrating(monitor: QemuMonitor): Promise<void> {
+  const { status } = await monitor.progress();
+  if (status !== 'none' && !ENDED.has(status))
+    throw new PageferryError('io', `QEMU is in another migration, in the state "${status}"`);
+}
+
 /** Wait for the end of QEMU's migration. @throws PageferryError where it fails, or leads nowhere */
 async function ended({
   monitor,
@@ -124,7 +135,7 @@ async function ended({
   onProgress,
   log,
   times,
-}: Required<DirectMigration>): Promise<QemuProgress> {
+}: Required<Omit<DirectMigration, 'isStarted'>>): Promise<QemuProgress> {
   let isPostcopy = false;
   /** Since when QEMU is in a state that it has to leave. */
   let sinceMs: number | undefined;

@@ -20,6 +20,8 @@ export interface StepAsideOptions {
   /** The monitor of the source's QEMU. */
   readonly qmp: Address;
   readonly peer: ConnectOptions;
+  /** QEMU has begun to migrate to the agent. */
+  readonly isStarted: boolean;
   readonly signal: AbortSignal;
   readonly observe: (sample: () => MigrationSample) => void;
   readonly log: (level: 'info' | 'warn', message: string) => void;
@@ -33,7 +35,7 @@ export interface StepAsideOptions {
  * or the session was stopped
  */
 export async function stepAside(options: StepAsideOptions): Promise<boolean> {
-  const { advisor, qmp, log, signal, observe, decideMs = DECIDE_MS } = options;
+  const { advisor, qmp, isStarted, log, signal, observe, decideMs = DECIDE_MS } = options;
   const peer = { ...options.peer, signal };
   let decision: Decision;
   let monitor: QemuMonitor;
@@ -76,7 +78,8 @@ export async function stepAside(options: StepAsideOptions): Promise<boolean> {
       latest = progress;
     };
     try {
-      const end = await migrateDirectly(prepared, { monitor, mode: best, signal, onProgress, log });
+      const direct = { monitor, mode: best, isStarted, signal, onProgress, log };
+      const end = await migrateDirectly(prepared, direct);
       log('info', summary(end));
     } finally {
       await prepared.channel.close();

@@ -36,13 +36,18 @@ export async function readGuest(
   if (qemu.guestBytes === 0)
     throw new PageferryError('unsupported', 'QEMU reports no guest memory (query-memory-size-summary)');
   const dirty = await dirtySample(monitor, signal, onNote);
-  const limit = Number(qemu.parameters['max-bandwidth']);
   return {
     ...{ qemu, dirty, memory: await memoryOf(monitor, qemu), support: await monitor.support() },
     downtimeLimitMs: Number(qemu.parameters['downtime-limit']) || DEFAULT_DOWNTIME_MS,
-    maxBandwidth: limit > 0 && limit !== DEFAULT_MAX_BANDWIDTH ? limit : undefined,
+    maxBandwidth: maxBandwidth(qemu.parameters),
     hasTls: Boolean(qemu.parameters['tls-creds']),
   };
+}
+
+/** `max-bandwidth` in bytes a second, where the operator has set it. */
+export function maxBandwidth(parameters: QemuFacts['parameters']): number | undefined {
+  const limit = Number(parameters['max-bandwidth']);
+  return limit > 0 && limit !== DEFAULT_MAX_BANDWIDTH ? limit : undefined;
 }
 
 /** The dirty rate; a QEMU that does not measure it is noted. */

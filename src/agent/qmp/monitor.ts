@@ -1,8 +1,11 @@
 import { type Address, addressText } from '../../channel/transports/address.js';
+import { errnoOf } from '../../image/fs/errno.js';
+import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
 import { QmpClient } from '../../qemu/qmp/client.js';
 import type { QemuSupport } from '../advise/facts.js';
 import type { MigrationSettings } from '../advise/settings.js';
+import { asError } from '../as-error.js';
 import type { DirtySample } from '../forecast/dirty-curve.js';
 
 const PAGE_BYTES = 4096;
@@ -48,7 +51,15 @@ export class QemuMonitor {
 
   /** @throws PageferryError `io`, `bad-stream` */
   static async connect(address: Address): Promise<QemuMonitor> {
-    return new QemuMonitor(await QmpClient.connect(address, { name: `QMP at ${addressText(address)}` }));
+    const text = addressText(address);
+    try {
+      return new QemuMonitor(await QmpClient.connect(address, { name: `QMP at ${text}` }));
+    } catch (cause) {
+      const error = asError(cause);
+      if (!['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error.cause) ?? '')) throw error;
+      const remedy = `start QEMU with -qmp ${text},server=on,wait=off`;
+      throw new PageferryError(error.code, `${error.message}: ${remedy}`, { cause });
+    }
   }
 
   /** Whether commands can be sent. */

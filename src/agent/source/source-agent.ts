@@ -1,13 +1,16 @@
 import type { Socket } from 'node:net';
-import { addressText } from '../../channel/transports/address.js';
+import { type Address, addressText } from '../../channel/transports/address.js';
 import { listenAt } from '../../channel/transports/sockets.js';
 import { SerialQueue } from '../../page/sync.js';
 import { Advisor } from '../direct/advisor.js';
+import { stepAside } from '../direct/step-aside.js';
 import { RateLimiter } from '../flow/rate-limiter.js';
 import { MemoryShares } from '../memory-shares.js';
+import type { MeteredMigration } from '../metrics.js';
 import { classify } from './classify.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
+import { startMigration } from './start-migration.js';
 
 const CANCELLED = 'QEMU began another migration on a new connection: this one was cancelled';
 /** A migration that QEMU has cancelled ends within this time once another one waits for it. */
@@ -15,6 +18,12 @@ const CANCELLED_MS = 1000;
 
 /** A running source agent. */
 export interface SourceAgent {
+  /**
+   * Have the QEMU of `qmp` migrate its guest: directly where that is the best mode, else to the agent after
+   * `warmUp`. Resolve when it has migrated directly, or has connected to the agent. @throws PageferryError
+   * with the state of the guest; the reason of `signal`
+   */
+  startMigration(warmUp: () => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Stop listening, end the current migrations, and resolve when everything is released. */
   close(): Promise<void>;
 }
@@ -37,6 +46,7 @@ export async function startSourceAgent(options: SourceAgentOptions): Promise<Sou
     message: `listening for QEMU at ${addressText(listen)}; the destination agent is ${peer.address}`,
   });
   return {
+    startMigration: (warmUp, signal) => sessions.startMigration(warmUp, signal),
     async close() {
       server.close();
       await sessions.close();
@@ -54,6 +64,8 @@ class SourceSessions {
   private abandoning: NodeJS.Timeout | undefined;
   private cancelling: NodeJS.Timeout | undefined;
   private isClosed = false;
+  /** The agents carry the migration that the agent starts. */
+  private isDecided = false;
   private count = 0;
   private readonly memory: MemoryShares;
   private readonly limiter: RateLimiter | undefined;
@@ -82,6 +94,40 @@ class SourceSessions {
     for (const socket of this.waiting.splice(0)) socket.destroy();
     for (const session of this.sessions.keys()) session.stop('the agent was stopped');
     await Promise.all(this.sessions.values());
+  }
+
+  async startMigration(warmUp: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { advisor, options } = this;
+    const { listen, log } = options;
+    const qmp = options.qmp!.address;
+    if (advisor && (await this.migrateDirectly(advisor, qmp, signal))) return options.onEnd?.(undefined);
+    this.isDecided = true;
+    await startMigration({
+      ...{ qmp, listen, warmUp, signal, hasConnected: () => this.count > 0 },
+      log: (level, message) => log({ level, migration: 0, message }),
+    });
+  }
+
+  /** Have QEMU migrate its guest directly; return whether it has. */
+  private async migrateDirectly(advisor: Advisor, qmp: Address, signal: AbortSignal): Promise<boolean> {
+    const { peer, meters, log } = this.options;
+    let metered: MeteredMigration | undefined;
+    try {
+      const isDone = await stepAside({
+        ...{ advisor, qmp, peer, isStarted: false, signal },
+        observe: (sample) => {
+          metered = meters.begin();
+          metered.observe(sample);
+        },
+        log: (level, message) => log({ level, migration: 1, message }),
+      });
+      if (isDone) log({ level: 'info', migration: 1, message: 'the guest runs on the destination' });
+      metered?.end('completed');
+      return isDone;
+    } catch (cause) {
+      metered?.end('failed');
+      throw cause;
+    }
   }
 
   private createAdvisor(): Advisor | undefined {
@@ -170,7 +216,11 @@ class SourceSessions {
     options.onBegin?.();
     const cacheBytes = this.memory.take();
     const share = this.limiter?.join();
-    const session = new SourceSession({ ...options, cacheBytes, share, advisor }, ++this.count, socket);
+    const session = new SourceSession(
+      { ...options, cacheBytes, share, advisor: this.isDecided ? undefined : advisor },
+      ++this.count,
+      socket,
+    );
     const running = session.run().then((error) => {
       this.sessions.delete(session);
       this.memory.release(cacheBytes);

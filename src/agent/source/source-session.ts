@@ -147,7 +147,7 @@ export class SourceSession {
     if (!advisor || !qmp) return false;
     this.isDirect = true;
     const isDone = await stepAside({
-      ...{ advisor, peer, qmp: qmp.address, signal: this.lifetime.signal },
+      ...{ advisor, peer, qmp: qmp.address, isStarted: true, signal: this.lifetime.signal },
       observe: (sample) => this.metered.observe(sample),
       log: (level, message) => this.log(level, message),
     });

@@ -1,7 +1,6 @@
 import { type GuestFacts, readGuest } from '../../agent/qmp/guest-facts.js';
 import { QemuMonitor } from '../../agent/qmp/monitor.js';
-import { type Address, addressText } from '../../channel/transports/address.js';
-import { errnoOf } from '../../image/fs/errno.js';
+import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 
 /** The QEMU of this host in a check: one that cannot be asked is a result, not the end of the check. */
@@ -18,7 +17,7 @@ export class LocalQemu {
       return new LocalQemu(await QemuMonitor.connect(address));
     } catch (cause) {
       const qemu = new LocalQemu(undefined);
-      qemu.problem = problemOf(cause, address);
+      qemu.problem = problemOf(cause);
       return qemu;
     }
   }
@@ -47,9 +46,7 @@ export class LocalQemu {
 }
 
 /** Return the text of a failed check. @throws what QEMU is not the cause of */
-function problemOf(cause: unknown, address?: Address): string {
+function problemOf(cause: unknown): string {
   if (!(cause instanceof PageferryError)) throw cause;
-  const isMissing = ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(cause.cause) ?? '');
-  if (!address || !isMissing) return cause.message;
-  return `${cause.message}: start QEMU with -qmp ${addressText(address)},server=on,wait=off`;
+  return cause.message;
 }

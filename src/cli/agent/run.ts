@@ -24,20 +24,32 @@ interface CommonAgentOptions {
   readonly onEnd: (error: PageferryError | undefined) => void;
 }
 
-interface AgentRun {
+/** Begins what an agent is run for. Without it the agent waits for migrations, and warms up at once. */
+export type Begin<Agent> = (agent: Agent, warmUp: () => Promise<void>) => Promise<void>;
+
+interface AgentRun<Agent extends { close(): Promise<void> }> {
   readonly role: 'source' | 'destination';
   readonly values: CommonValues;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** Listen, and return the running agent. */
-  readonly start: (options: CommonAgentOptions) => Promise<{ close(): Promise<void> }>;
+  readonly start: (options: CommonAgentOptions) => Promise<Agent>;
+  /** Called once the agent listens, with a function that warms it up; a failure ends the run. */
+  readonly begin?: Begin<Agent> | undefined;
 }
 
 /**
- * Run an agent until `signal` aborts, or with --once until a migration ended. @throws that migration's
- * failure; what starting failed with
+ * Run an agent until `signal` aborts, or with --once until a migration ended; return whether one has. @throws
+ * that migration's failure; what starting failed with
  */
-export async function runAgent({ role, values, log, signal, start }: AgentRun): Promise<void> {
+export async function runAgent<Agent extends { close(): Promise<void> }>({
+  role,
+  values,
+  log,
+  signal,
+  start,
+  begin,
+}: AgentRun<Agent>): Promise<boolean> {
   const meters = new AgentMetrics();
   const end = endOf(values.once, signal);
   const migrating = new AbortController();
@@ -46,7 +58,7 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
     base = values.base === undefined ? undefined : await openBase(values.base, signal);
   } catch (cause) {
     // Stopped before it listens: an orderly end, as later.
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     throw cause;
   }
   let stopMetrics: (() => void) | undefined;
@@ -61,9 +73,14 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
       onBegin: () => migrating.abort(new Error('a migration began')),
       onEnd: end.onMigrationEnd,
     });
-    const warming = runWarmUp(log, AbortSignal.any([signal, migrating.signal]));
+    let warming: Promise<void> | undefined;
+    const warm = () => {
+      warming ??= runWarmUp(log, AbortSignal.any([signal, migrating.signal]));
+      return warming;
+    };
     try {
-      await end.reached;
+      const [hasEnded] = await Promise.all([end.reached, begin ? begin(agent, warm) : warm()]);
+      return hasEnded;
     } finally {
       await Promise.all([agent.close(), warming]);
     }
@@ -73,13 +90,13 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
   }
 }
 
-/** Resolve at the abort, or with --once when a migration ended; reject with that migration's failure. */
+/** `reached`: false at the abort, true when a migration ended with --once; rejects with its failure. */
 function endOf(once: boolean, signal: AbortSignal) {
   let onMigrationEnd: (error: PageferryError | undefined) => void = () => {};
-  const reached = new Promise<void>((resolve, reject) => {
-    if (once) onMigrationEnd = (error) => (error ? reject(error) : resolve());
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+  const reached = new Promise<boolean>((resolve, reject) => {
+    if (once) onMigrationEnd = (error) => (error ? reject(error) : resolve(true));
+    if (signal.aborted) resolve(false);
+    else signal.addEventListener('abort', () => resolve(false), { once: true });
   });
   // It may be reached before it is awaited.
   reached.catch(() => {});

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
+import { defineCommand } from '../command.js';
+import { address } from './options.js';
+import { STOP_MS } from './run.js';
+import { runSource, SOURCE_OPTIONS } from './source-options.js';
+
+const { once: _, migrations: __, ...OPTIONS } = SOURCE_OPTIONS;
+
+export const migrate = defineCommand({
+  name: 'migrate',
+  summary: 'migrate one guest: start it in QEMU, wait for its end',
+  options: {
+    listen: {
+      value: 'ADDRESS',
+      help: 'where QEMU connects',
+      parse: address,
+      defaultText: 'a UNIX socket in the folder for temporary files, which only the same user may use',
+    },
+    ...OPTIONS,
+    qmp: { ...OPTIONS.qmp, help: "QMP socket of this host's QEMU", required: true },
+  },
+  details: [
+    'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. The log is printed on standard error.',
+    "The destination agent runs already. With --direct the guest, the link and the CPU are measured first, for some seconds in which the guest runs. QEMU's return-path is turned on, and its default max-bandwidth raised.",
+    'Exits with status 0 once the guest runs on the destination. SIGINT or SIGTERM before that cancels the migration.',
+  ],
+  stopMs: STOP_MS,
+  async run({ values, signal }) {
+    const folder = values.listen === undefined ? createTemporaryFolder() : undefined;
+    const listen = values.listen ?? { path: join(folder!.path, 'qemu') };
+    try {
+      const hasEnded = await runSource(
+        { ...values, once: true, migrations: 1 },
+        { listen, signal, begin: (agent, warm) => agent.startMigration(warm, signal) },
+      );
+      if (!hasEnded) throw signal.reason;
+    } finally {
+      folder?.remove();
+    }
+  },
+});

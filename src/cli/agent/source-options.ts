@@ -1,0 +1,111 @@
+// Options of the commands that send guests, and the agent that they start.
+import { availableParallelism } from 'node:os';
+import type { QmpSettings } from '../../agent/forecast/forecaster.js';
+import { type SourceAgent, startSourceAgent } from '../../agent/source/source-agent.js';
+import type { Address } from '../../channel/transports/address.js';
+import type { Values } from '../option-table.js';
+import { UsageError } from '../usage-error.js';
+import { bitRate, fileName, strategy, wholeNumber } from '../values.js';
+import { address, COMMON_OPTIONS, tcpAddress } from './options.js';
+import { createLog, openStats } from './outputs.js';
+import { type Begin, runAgent } from './run.js';
+import { channelAddress, channelOptions } from './security.js';
+
+const MAX_DEFAULT_THREADS = 4;
+
+export const SOURCE_OPTIONS = {
+  peer: { value: 'HOST:PORT', help: 'the destination agent', parse: tcpAddress, required: true },
+  'server-name': {
+    value: 'NAME',
+    help: "name expected in the peer's certificate",
+    defaultText: 'the HOST of --peer',
+  },
+  ...COMMON_OPTIONS,
+  strategy: { value: 'NAME', help: 'strategy that chooses codecs', parse: strategy, default: 'adaptive' },
+  threads: {
+    value: 'N',
+    help: 'threads that pack, 1 to 16',
+    parse: wholeNumber(1, 16),
+    defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
+  },
+  'max-rate': {
+    value: 'RATE',
+    help: 'limit on the bytes to the destination, which the migrations share: 500Mbit, 2Gbit',
+    parse: bitRate,
+  },
+  qmp: { value: 'ADDRESS', help: "QMP socket of this host's QEMU, for forecasts", parse: address },
+  direct: {
+    help: 'let QEMU migrate directly to the other QEMU where the agents gain nothing; needs --qmp, and --direct at the destination agent',
+  },
+  'max-total': {
+    value: 'SECONDS',
+    help: 'act on QEMU when a migration would take longer; with --qmp',
+    parse: wholeNumber(1, 1_000_000),
+  },
+  'max-downtime': {
+    value: 'MS',
+    help: "limit of the downtime; QEMU's own limit may be raised to it; with --qmp",
+    parse: wholeNumber(1, 2_000_000),
+  },
+  stats: { value: 'FILE', help: 'append one JSON line a round; - for standard output', parse: fileName },
+} as const;
+
+interface SourceRun {
+  readonly listen: Address;
+  readonly signal: AbortSignal;
+  readonly begin?: Begin<SourceAgent>;
+}
+
+/**
+ * Run a source agent until `signal` aborts, or with `once` until a migration ended; return whether one has.
+ * @throws its failure
+ */
+export async function runSource(
+  values: Values<typeof SOURCE_OPTIONS>,
+  { listen, signal, begin }: SourceRun,
+): Promise<boolean> {
+  const log = createLog(values.json);
+  const qmp = qmpSettings(values);
+  const security = channelOptions(values, log);
+  const serverName = values['server-name'];
+  const stats = values.stats === undefined ? undefined : openStats(values.stats, log);
+  try {
+    return await runAgent({
+      ...{ role: 'source', values, log, signal, begin },
+      start: (common) =>
+        startSourceAgent({
+          ...{ ...common, listen },
+          peer: {
+            address: channelAddress(values.peer, values),
+            ...security,
+            ...(serverName !== undefined && { serverName }),
+          },
+          ...(qmp && { qmp }),
+          isDirectAllowed: values.direct,
+          maxBitsPerSecond: values['max-rate'],
+          strategy: values.strategy.name,
+          threads: values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS),
+          onRound: (line) => stats?.write(line),
+        }),
+    });
+  } finally {
+    stats?.close();
+  }
+}
+
+/** @throws UsageError for limits without the monitor that enforces them */
+function qmpSettings(values: {
+  readonly qmp: Address | undefined;
+  readonly 'max-total': number | undefined;
+  readonly 'max-downtime': number | undefined;
+  readonly direct: boolean;
+}): QmpSettings | undefined {
+  const { qmp, 'max-total': maxTotal, 'max-downtime': maxDowntimeMs } = values;
+  if (qmp === undefined) {
+    const given = (['max-total', 'max-downtime'] as const).find((name) => values[name] !== undefined);
+    if (values.direct) throw new UsageError('--direct: needs --qmp ADDRESS, the monitor of QEMU');
+    if (given) throw new UsageError(`--${given}: needs --qmp ADDRESS, the monitor of QEMU`);
+    return undefined;
+  }
+  return { address: qmp, maxTotalMs: maxTotal === undefined ? undefined : 1000 * maxTotal, maxDowntimeMs };
+}

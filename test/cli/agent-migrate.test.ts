@@ -52,7 +52,7 @@ async function send(path: string): Promise<void> {
   source.socket.end();
 }
 
-test('QEMU is told to migrate, with a return path, and the guest arrives; nothing is left', async () => {
+test('QEMU starts a migration, with a return path, and the guest arrives; nothing is left', async () => {
   const { command, destination, qemu, sent, temporary } = await started(migrates);
   const [left, arrived] = await Promise.all([command.run, destination.run]);
   expect({ code: left.code, log: left.stderr }).toMatchObject({ code: 0 });

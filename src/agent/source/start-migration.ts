@@ -19,7 +19,7 @@ interface MigrationStart {
   readonly listen: Address;
   /** Whether QEMU has connected to the agent. */
   readonly hasConnected: () => boolean;
-  /** Called before QEMU is told to migrate. */
+  /** Called before QEMU starts its migration. */
   readonly warmUp: () => Promise<void>;
   readonly signal: AbortSignal;
   readonly log: (level: 'info' | 'warn', message: string) => void;

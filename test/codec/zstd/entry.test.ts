@@ -158,6 +158,16 @@ test('errors name what is wrong and where', async () => {
       Uint8Array.of(...frame, 1, 2, 3, 4, 5),
       `bad-stream: zstd: the bytes from offset ${frame.length} on, after the last frame, are not a zstd frame`,
     ],
+    // Fewer bytes than a header: those of its magic number tell a cut frame from other bytes.
+    ...['x', 'xx', 'xxxx', '\x28x', '\x50x'].map((text): [Uint8Array, string] => [
+      Uint8Array.of(...frame, ...Buffer.from(text)),
+      `bad-stream: zstd: the bytes from offset ${frame.length} on, after the last frame, are not a zstd frame`,
+    ]),
+    [Buffer.from('xx'), /^bad-stream: zstd: the input is not a zstd frame: /],
+    ...['\x28\xb5', '\x5a\x2a\x4d', '\x50'].map((text): [Uint8Array, string] => [
+      Uint8Array.of(...frame, ...Buffer.from(text, 'latin1')),
+      `bad-stream: zstd: the input ends in the middle of a frame (offset ${frame.length})`,
+    ]),
     [Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x21, 7, 0), /^unsupported: zstd: .* needs a dictionary/],
   ];
   for (const [bytes, expected] of cases) {

@@ -25,7 +25,24 @@ const pack = ['pack', image, '-o', out];
 const wrong: [string, string[], RegExp][] = [
   ['no command', [], /a command is required \(see pageferry --help\)/],
   ['an unknown command', ['frob', image], /frob: unknown command/],
-  ['the name of a property of every object', ['toString'], /toString: unknown command/],
+  ['the name of a property of every object', ['toString'], /toString: unknown command \(see/],
+  [
+    'a name of other programs',
+    ['extract'],
+    /extract: unknown command; did you mean pageferry unpack\? \(see/,
+  ],
+  ['a subcommand as a command', ['ls'], /ls: unknown command; did you mean pageferry store list\?/],
+  [
+    'a subcommand that other programs have',
+    ['store', 'remove', '000'],
+    /store: remove: unknown subcommand; did you mean pageferry store rm\? \(see pageferry store --help\)/,
+  ],
+  ['an unknown subcommand', ['store', 'frob'], /store: frob: unknown subcommand; expected one of init, put/],
+  [
+    'a subcommand of another group',
+    ['agent', 'remove'],
+    /agent: remove: unknown subcommand; expected one of/,
+  ],
   ['an option before the command', ['--json', 'pack'], /--json: unknown command/],
   ['pack: no image', ['pack', '-o', out], /pack: needs IMAGE\.\.\./],
   ['pack: no output', ['pack', image], /pack: -o FILE is required/],

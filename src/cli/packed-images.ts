@@ -1,9 +1,10 @@
 import { digestText } from '../dedup/image-digest.js';
 import { openPages } from '../engine/page-reader/open-pages.js';
 import type { ReadableContainer } from '../engine/page-reader/page-reader.js';
+import { withDamageRemedy } from '../engine/page-reader/stream-index.js';
 import { parseContainer } from '../image/container/description.js';
-import { PageferryError } from '../page/error.js';
-import { MAGIC } from '../stream/format.js';
+import { withFileName } from '../image/fs/errno.js';
+import { MAGIC, VERSIONS } from '../stream/format.js';
 import { openSource } from './decode.js';
 
 /** An image of a packed file. */
@@ -23,7 +24,12 @@ interface PackedImage {
 
 /** The images of a packed file. */
 export interface PackedImages {
+  /** Version of the stream's format. */
+  readonly version: string;
   readonly pageBytes: number;
+  /** All frames, and the largest size of one that its stream announces. */
+  readonly frames: number;
+  readonly maxFrameBytes: number;
   readonly packedImages: readonly PackedImage[];
   /** Names of the images that the receiver has to have. */
   readonly baseImages: readonly string[];
@@ -55,11 +61,16 @@ export async function readPackedImages(path: string, signal: AbortSignal): Promi
       digest: digestText(digest),
     }));
     const bases = index.images.filter(({ record }) => record.kind === 'base');
-    return { pageBytes, packedImages, baseImages: bases.map(({ record }) => record.name) };
+    return {
+      version: `version ${VERSIONS.images}`,
+      pageBytes,
+      frames: index.images.reduce((sum, { frames }) => sum + frames.length, 0),
+      maxFrameBytes: index.header.maxFrameBytes,
+      packedImages,
+      baseImages: bases.map(({ record }) => record.name),
+    };
   } catch (error) {
-    if (error instanceof PageferryError && error.code === 'bad-stream')
-      throw new PageferryError(error.code, `its images cannot be listed: ${error.message}`, { cause: error });
-    throw error;
+    throw withFileName(source.name, withDamageRemedy(error));
   } finally {
     source.close();
   }

@@ -102,8 +102,11 @@ test('a packed file: its images, with the format of their files', async () => {
   const base = write('base.raw', randomBytes(4096, 5));
   await done(['pack', ...paths, '-o', packed, '--base', base]);
   expect(await json(packed)).toMatchObject({
-    format: 'none',
+    format: 'packed',
+    version: 'version 1',
+    memoryBytes: 24_576 + 8192,
     pageBytes: 4096,
+    frames: 3,
     packedImages: [
       {
         name: paths[0],
@@ -125,10 +128,34 @@ test('a packed file: its images, with the format of their files', async () => {
       '24.0 KiB of memory in 2 ranges of physical addresses, 6 pages\n' +
       `  image 1     ${paths[1]}: raw, 8.00 KiB of memory, 2 pages\n  base image  ${base}, which unpack needs (--base)`,
   );
-  expect(printed).toContain('pageferry unpack writes its images');
-  const cut = write('cut.pfy', fs.readFileSync(packed).subarray(0, -100));
-  expect(await text(cut)).toMatch(/not packed +.*images cannot be listed: .*cut\.pfy.*truncated/);
+  expect(printed).toMatch(/format +packed \(packed stream: pageferry unpack writes its images/);
+  expect(printed).toMatch(/version +version 1\n.* +file .*\n +memory +32\.0 KiB\n +pages +8 of 4\.00 KiB\n/);
+  expect(printed).toMatch(/ +frames +3, of at most .* unpacked\n +images +2\n/);
+  expect(printed).not.toContain('not packed');
   expect(await text('--format', 'raw', packed)).not.toContain('image 0');
+});
+
+test('a packed file that is truncated or damaged is an error that says where, and what to do', async () => {
+  const packed = join(folder, 'whole.pfy');
+  await done(['pack', write('memory.core', core), '-o', packed]);
+  const bytes = fs.readFileSync(packed);
+  const remedy = 'copy the file again, or pack the images again\\n$';
+  for (const size of [bytes.length - 1, bytes.length - 100, 100, 24]) {
+    const what = `/cut\\.pfy: does not end with an index at byte ${size}: truncated or damaged; ${remedy}`;
+    await fails(1, ['inspect', write('cut.pfy', bytes.subarray(0, size))], new RegExp(what));
+  }
+  await fails(
+    1,
+    ['inspect', '--json', write('cut.pfy', bytes.subarray(0, 10))],
+    new RegExp(`bytes at 0: .*${remedy}`),
+  );
+  // The index is near the end, the container's frame near the start.
+  for (const at of [bytes.length - 60, 150]) {
+    const damaged = Buffer.from(bytes);
+    damaged[at]! ^= 1;
+    const where = `/damaged\\.pfy: .*record.* (at )?\\d+.*; ${remedy}`;
+    await fails(1, ['inspect', write('damaged.pfy', damaged)], new RegExp(where));
+  }
 });
 
 const example = (name: string) => imageExamples().find((each) => each.name === name)!.file;

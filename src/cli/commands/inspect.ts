@@ -53,12 +53,7 @@ async function inspected(path: string, format: string | undefined, signal: Abort
   try {
     const report = reportOf(path, image);
     if (image.format.name !== 'none' || !isPackedFile(path)) return report;
-    try {
-      return { ...report, packed: await readPackedImages(path, signal) };
-    } catch (error) {
-      if (!(error instanceof PageferryError) || error.code === 'io') throw error;
-      return { ...report, refusal: error.message };
-    }
+    return packedReport(report, await readPackedImages(path, signal));
   } finally {
     image.source?.close();
   }
@@ -93,6 +88,13 @@ function reportOf(path: string, { format, fileBytes, details, source, refusal }:
     details,
     refusal: refusal?.message,
   };
+}
+
+/** Complete the report of a file that is not an image but has images. */
+function packedReport(report: Report, packed: PackedImages): Report {
+  const memoryBytes = packed.packedImages.reduce((sum, image) => sum + image.memoryBytes, 0);
+  const summary = 'packed stream: pageferry unpack writes its images, pageferry verify checks them';
+  return { ...report, format: 'packed', summary, memoryBytes, refusal: undefined, packed };
 }
 
 /** Read pages at equal distances and count those that are zero. */
@@ -138,7 +140,7 @@ function textOf(report: Report): string {
     if (text !== undefined) rows.push([label, printable(text, { isOneLine: true })]);
   };
   row('format', `${format} (${summary})`);
-  row('version', details.version);
+  row('version', packed?.version ?? details.version);
   row('architecture', details.architecture);
   row('compression', details.compression);
   for (const [label, value] of Object.entries(details.facts ?? {})) row(label, String(value));
@@ -160,8 +162,12 @@ function textOf(report: Report): string {
 }
 
 /** One row for each image: names are as long as paths. */
-function* packedRows({ packedImages, baseImages, pageBytes }: PackedImages): Iterable<[string, string]> {
-  yield ['pages', `of ${bytesText(pageBytes)}`];
+function* packedRows(packed: PackedImages): Iterable<[string, string]> {
+  const { packedImages, baseImages, pageBytes, frames, maxFrameBytes } = packed;
+  const pageCount = packedImages.reduce((sum, { pages }) => sum + pages, 0);
+  yield ['pages', `${pageCount} of ${bytesText(pageBytes)}`];
+  yield ['frames', `${frames}, of at most ${bytesText(maxFrameBytes)} unpacked`];
+  yield ['images', String(packedImages.length)];
   for (const [i, image] of packedImages.slice(0, MAX_ROWS).entries()) {
     const { name, format, fileBytes, memoryBytes, pages, addressing, ranges } = image;
     const file = fileBytes === undefined ? '' : `, file of ${bytesText(fileBytes)}`;

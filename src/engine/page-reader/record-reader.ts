@@ -75,7 +75,9 @@ export class RecordReader {
   readTrailer(at: number): Uint8Array {
     const last = this.readBytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
     if (TRAILER_MAGIC.some((byte, i) => last[i] !== byte))
-      throw badStream(`${this.file.name}: does not end with an index: truncated or damaged`);
+      throw badStream(
+        `${this.file.name}: does not end with an index at byte ${this.fileBytes}: truncated or damaged`,
+      );
     return this.readUnchecked(at, RECORD.TRAILER, 'trailer').head;
   }
 

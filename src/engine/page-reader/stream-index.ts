@@ -21,6 +21,8 @@ import type { ByteCollector } from '../decode/byte-collector.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import { type ReadableBytes, RecordReader } from './record-reader.js';
 
+const DAMAGE_REMEDY = '; copy the file again, or pack the images again';
+
 /** The images of a packed file and the positions of their frames. */
 export interface StreamIndex {
   readonly header: StreamHeader;
@@ -44,7 +46,22 @@ export interface StreamIndex {
 }
 
 /** Read and check a file's header, trailer, index, end record and image records. @throws PageferryError */
-export async function readStreamIndex(
+export async function readStreamIndex(...from: Parameters<typeof readCheckedIndex>): Promise<StreamIndex> {
+  try {
+    return await readCheckedIndex(...from);
+  } catch (error) {
+    throw withDamageRemedy(error);
+  }
+}
+
+/** Add to the error of a damaged file what to do; return other errors as they are. */
+export function withDamageRemedy(error: unknown): unknown {
+  const isWithout =
+    error instanceof PageferryError && error.code === 'bad-stream' && !error.message.endsWith(DAMAGE_REMEDY);
+  return isWithout ? new PageferryError(error.code, error.message + DAMAGE_REMEDY, { cause: error }) : error;
+}
+
+async function readCheckedIndex(
   collector: ByteCollector,
   file: ReadableBytes,
   fileBytes: number,

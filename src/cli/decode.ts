@@ -35,7 +35,10 @@ export interface DecodeJob {
   readonly signal: AbortSignal;
 }
 
-/** Open a packed file or pipe. @throws PageferryError `io`; `unsupported` for a known file of another kind */
+/**
+ * Open a packed file or pipe. @throws PageferryError `io`; `unsupported` for a known file of another kind,
+ * `bad-stream` for other bytes
+ */
 export function openPacked(file: string): FileSource {
   if (file !== '-' && isStore(file))
     throw new PageferryError(
@@ -53,10 +56,15 @@ export function openSource(file: string): FileSource {
   return openFileSource(file);
 }
 
-/** Bytes of no known kind are left to the decoder, which names what is wrong. */
+/** Refuse bytes that begin otherwise; fewer than the magic are left to the decoder. */
 function refuseOtherKinds(path: string, firstBytes: Uint8Array): void {
+  if (MAGIC.every((byte, i) => firstBytes[i] === byte)) return;
   const kind = knownKind({ firstBytes });
-  if (kind && !MAGIC.every((byte, i) => firstBytes[i] === byte)) throw knownKindError({ path }, kind);
+  if (kind) throw knownKindError({ path }, kind);
+  if (firstBytes.length < MAGIC.length) return;
+  const remedy = 'name a file that pageferry pack has written, or pack this one first';
+  const what = 'not a pageferry stream: it does not begin with the magic';
+  throw new PageferryError('bad-stream', `${path}: ${what}; ${remedy}`);
 }
 
 /** Open the base images, run `work` with them and close them. */

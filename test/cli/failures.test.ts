@@ -121,7 +121,11 @@ describe('files that are not valid streams', () => {
       /ends at byte 0: truncated in the stream header/,
       /no stream header of 24 bytes/,
     ],
-    ['an image', image, /not a pageferry stream/],
+    [
+      'an image',
+      image,
+      /not a pageferry stream: .*; name a file that pageferry pack has written, or pack this one first\n$/,
+    ],
     ['text', Buffer.from('These are not the bytes you are looking for.\n'), /not a pageferry stream/],
     ['a compressed stream', gzipSync(packed), /is a file of the kind gzip; decompress it first/],
     [

@@ -187,11 +187,14 @@ describe('what unpack writes', () => {
   test('a folder that exists takes images and keeps what it has; a file keeps its permissions, a link stays one', async () => {
     const inside = newFolder();
     fs.writeFileSync(join(inside, 'notes'), 'mine');
-    await done(['unpack', file, '-o', inside]);
+    const { stdout } = await done(['unpack', file, '-o', inside]);
+    expect(stdout.toString()).toMatch(
+      new RegExp(`identical.*\\nwrote 2 images to the directory ${inside}\\n$`),
+    );
     expect(fs.readdirSync(inside).sort()).toEqual(['000.raw', '001.raw', 'notes']);
     const one = join(folder, 'single.pf');
     await done(['pack', b, '-o', one]);
-    await done(['unpack', one, '-o', inside]);
+    expect((await done(['unpack', one, '-o', inside])).stdout.toString()).not.toContain('wrote');
     same(join(inside, '000.raw'), second);
     fs.chmodSync(join(inside, '000.raw'), 0o640);
     fs.symlinkSync('000.raw', join(inside, 'link'));

@@ -26,7 +26,7 @@ import { JSON_OPTION } from '../json-option.js';
 import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { letSignalsEnd, onForcedEnd } from '../signals.js';
-import { reportStream } from '../terminal.js';
+import { printOut, reportStream } from '../terminal.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
 import { type OpenFile, openContainedFile, openForm, UnpackedFiles } from '../unpacked-files.js';
 import { UsageError } from '../usage-error.js';
@@ -60,7 +60,7 @@ export const command = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'FILE is a packed file, or - for standard input. A directory gets the images as 000.raw, 001.raw, ...; one that exists keeps its other files.',
+    'FILE is a packed file, or - for standard input. Several images are written as 000.raw, 001.raw, ... to the directory PATH, which is created; one that exists keeps its other files.',
     REPORT_DETAILS,
   ],
   async run({ values, operands, signal }) {
@@ -148,6 +148,10 @@ async function unpackAll(job: UnpackJob): Promise<void> {
           );
     await images.commit(summary.images.length);
     reportDecoded(summary, job.json, job.output);
+    if (summary.images.length > 1 && !job.json)
+      printOut(
+        `wrote ${summary.images.length} images to the directory ${printable(job.output, { isOneLine: true })}\n`,
+      );
   } finally {
     withdraw();
     images.discard();

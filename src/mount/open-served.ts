@@ -41,7 +41,7 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
   const { path } = specification;
   if (!directoryFormat(path)) {
     statInput(path);
-    if (isStream(path)) return await openStreamImages(path, options);
+    if (isStream(firstBytes(path))) return await openStreamImages(path, options);
   }
   refuseBases(text, 'an image', options);
   return await openUncodedImage(path, imageNames([path])[0]!);
@@ -56,13 +56,18 @@ function refuseBases(text: string, what: string, { bases = [] }: OpenServedOptio
     );
 }
 
-/** Whether a file begins as a packed stream does. */
-function isStream(path: string): boolean {
+/** Whether a file begins as a packed stream does; also one that is truncated in the magic. */
+function isStream(first: Uint8Array): boolean {
+  return first.length > 0 && first.every((byte, i) => byte === MAGIC[i]);
+}
+
+/** Return as many bytes of a file as the magic has, or all. @throws PageferryError `io` */
+function firstBytes(path: string): Uint8Array {
   const first = new Uint8Array(MAGIC.length);
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
-    return readSync(file, first) === first.length && MAGIC.every((byte, i) => first[i] === byte);
+    return first.subarray(0, readSync(file, first));
   } catch (cause) {
     throw ioError(path, 'cannot read', cause);
   } finally {

@@ -11,6 +11,13 @@ export async function openUncodedImage(path: string, name: string): Promise<Serv
     source.close?.();
     throw new PageferryError('unsupported', `${path}: cannot be read at any position; name a file`);
   }
+  if (bytes === 0) {
+    source.close?.();
+    throw new PageferryError(
+      'bad-image',
+      `${path}: is empty, nothing to serve; name a packed file, an image or a store`,
+    );
+  }
   let read = 0;
   const image: ServedImage = {
     name,

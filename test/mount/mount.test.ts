@@ -160,7 +160,12 @@ test('what cannot be mounted is one clear error', async () => {
   fs.writeFileSync(file, '');
   await fails(1, ['mount', packed, file], /file: is a file, and .*both.pf has 2 images; name a directory/);
   fs.writeFileSync(join(folder, 'short.pf'), bytes.subarray(0, 5000));
-  await fails(1, ['mount', join(folder, 'short.pf'), path], /short.pf: does not end with an index/);
+  await fails(
+    1,
+    ['mount', join(folder, 'short.pf'), path],
+    /short.pf: does not end with an index at byte 5000: .*pack the images again/,
+  );
+  await fails(1, ['mount', file, path], /file: is empty, nothing to serve; name a packed file, an image or/);
 });
 
 const unprivileged = asUnprivilegedUser();

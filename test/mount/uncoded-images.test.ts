@@ -48,6 +48,23 @@ it('refuses a file of a known other kind, with a remedy that a mount has', async
   );
 });
 
+it('refuses an empty file, and a packed stream that is truncated in its magic', async () => {
+  const path = join(folder, 'empty');
+  writeFileSync(path, '');
+  await expect(openServed(path)).rejects.toThrow(
+    /empty: is empty, nothing to serve; name a packed file, an image or a store$/,
+  );
+  for (const size of [1, 7, 8, 23]) {
+    writeFileSync(
+      path,
+      Uint8Array.of(0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a, ...CONTENT).subarray(0, size),
+    );
+    await expect(openServed(path)).rejects.toThrow(
+      /empty: no stream header of 24 bytes at 0: truncated, .*; copy the file again, or pack the images again$/,
+    );
+  }
+});
+
 it('refuses options that an image does not use', async () => {
   const path = join(folder, 'guest');
   writeFileSync(path, CONTENT);

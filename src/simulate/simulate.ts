@@ -138,6 +138,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     comparedPages = migration.comparedPages;
   } catch (error) {
     if (!(error instanceof LinkLostError)) throw error;
+    // The simulated link never returns, and there is no second one for a recovery (QEMU: `migrate-recover`).
     failed = migration.isAtDestination
       ? `${error.message} after the switch to the destination; the guest is lost`
       : `${error.message}; the guest keeps running on the source`;

@@ -17,7 +17,10 @@ export interface Advice {
   readonly reason: string;
 }
 
-/** Post-copy has to be faster than this fraction: after its switch, a lost link loses the guest. */
+/**
+ * Post-copy has to be faster than this fraction of the time: after its switch, a lost link pauses the guest
+ * until an operator recovers the migration (`migrate-recover`).
+ */
 const POSTCOPY_GAIN = 0.7;
 /** Modes whose times differ by less than the estimates do: the CPU decides. */
 const SAME_TIME = 1.05;

@@ -42,6 +42,6 @@ export interface MigrationFacts {
   readonly source?: QemuSupport | undefined;
   readonly destination?: QemuSupport | undefined;
   readonly hasAgents: boolean;
-  /** Whether post-copy may be used: it loses the guest if the link is lost after the switch. */
+  /** Whether post-copy may be used: a link that is lost after the switch pauses the guest until recovery. */
   readonly hasPostcopy: boolean;
 }

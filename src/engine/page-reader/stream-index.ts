@@ -54,7 +54,7 @@ export async function readStreamIndex(...from: Parameters<typeof readCheckedInde
   }
 }
 
-/** Add to the error of a damaged file what to do; return other errors as they are. */
+/** Add to the error of a damaged file what to do; return other errors unchanged. */
 export function withDamageRemedy(error: unknown): unknown {
   const isWithout =
     error instanceof PageferryError && error.code === 'bad-stream' && !error.message.endsWith(DAMAGE_REMEDY);

@@ -25,12 +25,16 @@ const separateCommands = {
   },
 };
 
-/** HTML reports and their chart library are a bundle of their own, loaded on demand. */
-const separateReportPage = {
-  name: 'separate-report-page',
+/** Bundles that are loaded on demand: HTML reports with their chart library, names of other programs. */
+const separateFiles = {
+  name: 'separate-files',
   setup(bundler) {
     bundler.onResolve({ filter: /\/report\/html\/pages\.js$/ }, () => ({
       path: './report-page.js',
+      external: true,
+    }));
+    bundler.onResolve({ filter: /\/other-names\.js$/ }, () => ({
+      path: './other-names.js',
       external: true,
     }));
   },
@@ -47,7 +51,7 @@ const common = {
   minifyWhitespace: true,
   lineLimit: 110,
   logLevel: 'warning',
-  plugins: [separateCommands, separateReportPage],
+  plugins: [separateCommands, separateFiles],
 };
 
 await Promise.all([
@@ -67,6 +71,7 @@ await Promise.all([
     ...common,
     entryPoints: {
       'cli-main': 'src/cli/main.ts',
+      'other-names': 'src/cli/other-names.ts',
       'mount-worker': 'src/mount/worker.ts',
       'http-worker': 'src/image/http/worker.ts',
     },

@@ -45,7 +45,7 @@ const SUBCOMMANDS: Readonly<Record<string, OtherNames>> = {
 };
 
 /** Return the end of the error for an unknown command: the command that a user of other programs means. */
-export function suggestion(word: string, group?: string): string {
+export function suggest(word: string, group?: string): string {
   const names = group === undefined ? COMMANDS : (SUBCOMMANDS[group] ?? {});
   if (!Object.hasOwn(names, word)) return '';
   return `; did you mean pageferry ${group === undefined ? '' : `${group} `}${names[word]}?`;

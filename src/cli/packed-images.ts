@@ -1,7 +1,7 @@
 import { digestText } from '../dedup/image-digest.js';
 import { openPages } from '../engine/page-reader/open-pages.js';
 import type { ReadableContainer } from '../engine/page-reader/page-reader.js';
-import { withDamageRemedy } from '../engine/page-reader/stream-index.js';
+import { throwWithRemedy } from '../engine/page-reader/stream-index.js';
 import { parseContainer } from '../image/container/description.js';
 import { withFileName } from '../image/fs/errno.js';
 import { MAGIC, VERSIONS } from '../stream/format.js';
@@ -70,7 +70,7 @@ export async function readPackedImages(path: string, signal: AbortSignal): Promi
       baseImages: bases.map(({ record }) => record.name),
     };
   } catch (error) {
-    throw withFileName(source.name, withDamageRemedy(error));
+    throw withFileName(source.name, error);
   } finally {
     source.close();
   }
@@ -80,6 +80,10 @@ function describe(
   container: ReadableContainer | undefined,
 ): Pick<PackedImage, 'format' | 'fileBytes' | 'addressing' | 'ranges'> {
   if (!container) return { format: 'raw' };
-  const { format, fileBytes, addressing, ranges } = parseContainer(container);
-  return { format, fileBytes, ...(ranges.length > 0 && { addressing, ranges: ranges.length }) };
+  try {
+    const { format, fileBytes, addressing, ranges } = parseContainer(container);
+    return { format, fileBytes, ...(ranges.length > 0 && { addressing, ranges: ranges.length }) };
+  } catch (error) {
+    throwWithRemedy(error);
+  }
 }

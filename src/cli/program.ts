@@ -5,7 +5,6 @@ import { type Command, type CommandGroup, isGroup } from './command.js';
 import { COMMANDS, SUBCOMMANDS } from './commands.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
 import { type OptionTable, parseOptions, type Values } from './option-table.js';
-import { suggestion } from './other-names.js';
 import type { SignalHandler } from './signals.js';
 import { printError, printErrorLine, printOut } from './terminal.js';
 import { UsageError } from './usage-error.js';
@@ -27,7 +26,7 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
   if (name === 'help') return run([...argv, '--help'], handler);
   if (!Object.hasOwn(COMMANDS, name))
-    throw new CommandUsageError('pageferry', `${name}: unknown command${suggestion(name)}`);
+    throw new CommandUsageError('pageferry', `${name}: unknown command${await suggest(name)}`);
   const path = `${name} ${argv[0]}`;
   if (Object.hasOwn(SUBCOMMANDS, path))
     return runCommand(path, await SUBCOMMANDS[path]!(), argv.slice(1), handler);
@@ -38,11 +37,14 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   if (subcommand) return runCommand(`${name} ${second}`, subcommand, rest, handler);
   if (asksForHelp(argv)) return printOut(groupHelp(command));
   const expected = command.subcommands.map((one) => one.name).join(', ');
-  const found =
-    second === undefined
-      ? `a subcommand is required; expected one of ${expected}`
-      : `${second}: unknown subcommand${suggestion(second, name) || `; expected one of ${expected}`}`;
-  throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}`);
+  const found = second === undefined ? 'a subcommand is required' : `${second}: unknown subcommand`;
+  const remedy = (await suggest(second ?? '', name)) || `; expected one of ${expected}`;
+  throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}${remedy}`);
+}
+
+/** Return the end of the error for an unknown command. */
+async function suggest(word: string, group?: string): Promise<string> {
+  return (await import('./other-names.js')).suggest(word, group);
 }
 
 async function printProgramHelp(): Promise<void> {

@@ -21,9 +21,6 @@ const BLOCK_HEAD_BYTES = 3;
 /** The longest header of a frame, and its flag for a window that is the content. */
 const MAX_FRAME_HEAD_BYTES = 18;
 const SINGLE_SEGMENT = 1 << 5;
-const MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
-/** The lower half of its first byte has any value. */
-const SKIPPABLE_MAGIC = [0x50, 0x2a, 0x4d, 0x18];
 /** A block's header and content. */
 const INPUT_BYTES = 2 * (BLOCK_HEAD_BYTES + ZSTD_MAX_BLOCK_BYTES);
 
@@ -62,9 +59,8 @@ export function* decompressed(limits: DecompressLimits): ByteCoder {
       );
       throw windowTooLarge(head, input.offset, limits);
     }
-    const first = memory.bytes.subarray(input.address, input.address + Math.min(input.bytes, MAGIC.length));
-    if (headBytes === STATUS.BAD_HEADER || (headBytes === STATUS.TRUNCATED && !beginsAsFrame(first)))
-      throw notAFrame(isFirst, input.offset);
+    if (headBytes === STATUS.TRUNCATED && !beginsAsFrame(memory, input)) headBytes = STATUS.BAD_HEADER;
+    if (headBytes === STATUS.BAD_HEADER) throw notAFrame(isFirst, input.offset);
     if (headBytes < 0) throw fail(headBytes);
     isFirst = false;
     input.consume(headBytes);
@@ -97,11 +93,11 @@ export function* decompressed(limits: DecompressLimits): ByteCoder {
   if (isFirst) throw new PageferryError('bad-stream', 'zstd: the input is empty, expected a frame');
 }
 
-/** Whether the first bytes, up to 4, are those of a frame's magic number. */
-function beginsAsFrame([first, ...others]: Uint8Array): boolean {
-  const isSkippable = (first! & 0xf0) === SKIPPABLE_MAGIC[0];
-  const magic = isSkippable ? SKIPPABLE_MAGIC : MAGIC;
-  return (isSkippable || first === magic[0]) && others.every((byte, i) => byte === magic[i + 1]);
+/** Whether the input has the magic number of a frame or a skippable frame, as far as it goes. */
+function beginsAsFrame({ bytes }: ZstdMemory, { address, bytes: count }: InputBuffer): boolean {
+  const first = bytes[address]!;
+  const magic = first >> 4 === 5 ? [first, 0x2a, 0x4d, 0x18] : [0x28, 0xb5, 0x2f, 0xfd];
+  return magic.every((byte, i) => i >= count || byte === bytes[address + i]);
 }
 
 /** Return the error for more output than `maxBytes`. */

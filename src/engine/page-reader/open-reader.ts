@@ -11,7 +11,7 @@ import { PageReader } from './page-reader.js';
 import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
 import type { PageReaderOptions } from './reader-options.js';
 import type { ReadableBytes } from './record-reader.js';
-import { readStreamIndex, type StreamIndex } from './stream-index.js';
+import { readStreamIndex, type StreamIndex, throwWithRemedy } from './stream-index.js';
 
 const DEFAULT_CACHE_BYTES = 64 << 20;
 
@@ -58,7 +58,7 @@ export async function openReader<T>(
   );
   throwIfAborted(options.signal);
   const maxBytes = checkFrameBytes(options.maxFrameBytes);
-  const index = await readStreamIndex(memory.collector, file, fileBytes, maxBytes);
+  const index = await readStreamIndex(memory.collector, file, fileBytes, maxBytes).catch(throwWithRemedy);
   const imageBytes = index.ends.reduce(
     (sum, { bytes }, image) => sum + (index.images[image]!.record.kind === 'base' ? 0 : bytes),
     0,

@@ -21,8 +21,6 @@ import type { ByteCollector } from '../decode/byte-collector.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import { type ReadableBytes, RecordReader } from './record-reader.js';
 
-const DAMAGE_REMEDY = '; copy the file again, or pack the images again';
-
 /** The images of a packed file and the positions of their frames. */
 export interface StreamIndex {
   readonly header: StreamHeader;
@@ -45,23 +43,14 @@ export interface StreamIndex {
   ): { head: FrameHead; dataBytes: number };
 }
 
+/** Throw an error; that of a damaged file with what to do. */
+export function throwWithRemedy(error: unknown): never {
+  if (!(error instanceof PageferryError) || error.code !== 'bad-stream') throw error;
+  throw badStream(`${error.message}; copy the file again, or pack the images again`);
+}
+
 /** Read and check a file's header, trailer, index, end record and image records. @throws PageferryError */
-export async function readStreamIndex(...from: Parameters<typeof readCheckedIndex>): Promise<StreamIndex> {
-  try {
-    return await readCheckedIndex(...from);
-  } catch (error) {
-    throw withDamageRemedy(error);
-  }
-}
-
-/** Add to the error of a damaged file what to do; return other errors unchanged. */
-export function withDamageRemedy(error: unknown): unknown {
-  const isWithout =
-    error instanceof PageferryError && error.code === 'bad-stream' && !error.message.endsWith(DAMAGE_REMEDY);
-  return isWithout ? new PageferryError(error.code, error.message + DAMAGE_REMEDY, { cause: error }) : error;
-}
-
-async function readCheckedIndex(
+export async function readStreamIndex(
   collector: ByteCollector,
   file: ReadableBytes,
   fileBytes: number,

@@ -12,7 +12,7 @@ const COMMANDS: OtherNames = {
   info: 'inspect',
   show: 'inspect',
   dump: 'capture',
-  migrate: 'agent source',
+  migrate: 'agent migrate',
   add: 'store put',
   put: 'store put',
   get: 'store get',

@@ -102,8 +102,9 @@ class SourceSessions {
     const qmp = options.qmp!.address;
     if (advisor && (await this.migrateDirectly(advisor, qmp, signal))) return options.onEnd?.(undefined);
     this.isDecided = true;
+    const before = this.count;
     await startMigration({
-      ...{ qmp, listen, warmUp, signal, hasConnected: () => this.count > 0 },
+      ...{ qmp, listen, warmUp, signal, hasConnected: () => this.count > before },
       log: (level, message) => log({ level, migration: 0, message }),
     });
   }

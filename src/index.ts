@@ -11,7 +11,7 @@ export type { PageObserver } from './engine/decode/image-decoder.js';
 export { createEncoder } from './engine/encode/create-encoder.js';
 export type { Encoder } from './engine/encode/encoder.js';
 export type { EncoderOptions } from './engine/encode/encoder-options.js';
-export type { Output } from './engine/encode/record-writer.js';
+export type { Output } from './engine/encode/output-writes.js';
 export type { ImageSummary, StreamSummary } from './engine/encode/summary.js';
 export type { TimelineRow } from './engine/encode/timeline-row.js';
 export type { CodecCount, CodecCounts } from './engine/frame/counters.js';

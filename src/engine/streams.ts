@@ -7,7 +7,7 @@ import type { Decoder, DecodeSummary } from './decode/decoder.js';
 import { createEncoder } from './encode/create-encoder.js';
 import type { Encoder } from './encode/encoder.js';
 import type { EncoderOptions } from './encode/encoder-options.js';
-import type { Output } from './encode/record-writer.js';
+import type { Output } from './encode/output-writes.js';
 import type { StreamSummary } from './encode/summary.js';
 
 /** Limit on the bytes queued in a Web Stream; above it the encoder pauses. */

@@ -12,7 +12,7 @@ import { Encoder } from './encoder.js';
 import { allocateEncoderMemory } from './encoder-memory.js';
 import { type EncoderOptions, encoderSettings } from './encoder-options.js';
 import { createMeteredOutput } from './metered-output.js';
-import type { Output } from './record-writer.js';
+import type { Output } from './output-writes.js';
 import { createStreamState } from './stream-state.js';
 
 /**

@@ -36,7 +36,7 @@ export function stageEncoder(encoder, clock) {
   const trials = stageKernels(codec.kernels, clock, frameContext.packer, threads.local);
   stageChoose(staged, strategy, trials, clock);
   for (const one of [context, frameContext]) one.strategy = staged;
-  clock.patch(threads.local, 'read', 'read');
+  clock.patch(threads.local.ingest, 'read', 'read');
   clock.patch(frameContext, 'estimate', 'profile');
   clock.patch(candidate, 'search', 'similar');
   if (index) clock.patch(index, 'insertSketch', 'similar');

@@ -4,8 +4,10 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { type FrameHead, MAX_FRAME_HEAD_BYTES } from '../../stream/format.js';
 import { CHUNK_BYTES, MIN_PAGE_BYTES } from '../frame/chunk.js';
+import { type DecodeMemory, readExtentCount, readPagesLeft, writeDecodeJob } from '../threads/decode-job.js';
 import { METER_NUMBERS } from '../threads/decode-meter.js';
-import { DECODE, EXTENT, JOB, JOB_BYTES, JOB_KIND } from '../threads/job.js';
+import { EXTENT, Extents } from '../threads/extents.js';
+import { JOB_BYTES } from '../threads/job.js';
 import type { Threads } from '../threads/threads.js';
 import { POSITION_NUMBERS, packedLimit, unpackedCapacity } from '../unpack/frame-decoder.js';
 
@@ -22,23 +24,12 @@ const SPARE_FRAMES = 2;
 /** Enough for one extent for each page of the chunk, and an extent of zero pages between any two. */
 const MAX_EXTENTS = 2 * (CHUNK_BYTES / MIN_PAGE_BYTES) + 1;
 
-/** Addresses of a slot's memory, except that for the frame itself. */
-interface SlotMemory {
-  readonly job: number;
-  readonly head: number;
-  readonly position: number;
-  readonly extents: number;
-  readonly costs: number;
-  readonly chunk: number;
-  readonly digests: number;
-}
-
 /** Memory for the frames in flight; with one thread, for one frame. */
 export class FrameMemory {
   private readonly kernels: Kernels;
   private readonly address: number;
   private readonly bytes: number;
-  private readonly slots: readonly SlotMemory[];
+  private readonly slots: readonly DecodeMemory[];
 
   /** `maxFrameBytes`: maximum unpacked bytes of a frame. */
   constructor(slots: Slots, maxFrameBytes: number, threads: number) {
@@ -54,8 +45,10 @@ export class FrameMemory {
       head: slots.slot('frame head', MAX_FRAME_HEAD_BYTES),
       position: slots.slot('position', 8 * POSITION_NUMBERS),
       extents: slots.slot('extents', 8 * EXTENT.NUMBERS * MAX_EXTENTS),
+      maxExtents: MAX_EXTENTS,
       costs: slots.slot('costs', 8 * METER_NUMBERS),
       chunk: slots.slot('decoded pages', CHUNK_BYTES),
+      chunkBytes: CHUNK_BYTES,
       digests: slots.slot('page digests', 16 * (CHUNK_BYTES / MIN_PAGE_BYTES)),
     }));
   }
@@ -91,9 +84,8 @@ export class FrameSlot {
   readonly digests: number;
   /** Totals of the `DecodeMeter` of the last job. */
   readonly costs: Float64Array;
-  private readonly words: Uint32Array;
-  private readonly at: number;
-  private readonly extents: Float64Array;
+  /** The parts of the frame that the last job has decoded. */
+  readonly extents: Extents;
   /** Address of the frame's data. */
   private data = 0;
   /** Whether the caller's own zstd unpacks the frame, on the calling thread. */
@@ -101,17 +93,15 @@ export class FrameSlot {
 
   constructor(
     private readonly kernels: Kernels,
-    private readonly memory: SlotMemory,
+    private readonly memory: DecodeMemory,
     private readonly address: number,
     private readonly maxFrameBytes: number,
     private readonly pageBytes: number,
   ) {
-    this.words = kernels.words;
-    this.at = memory.job >>> 2;
     this.chunk = memory.chunk;
     this.digests = memory.digests;
     this.costs = new Float64Array(kernels.memory.buffer, memory.costs, METER_NUMBERS);
-    this.extents = new Float64Array(kernels.memory.buffer, memory.extents, MAX_EXTENTS * EXTENT.NUMBERS);
+    this.extents = new Extents(kernels.memory.buffer, memory.extents, MAX_EXTENTS);
   }
 
   /** Return the address for data at `position` of the stream. */
@@ -129,7 +119,7 @@ export class FrameSlot {
     readonly label: string;
     readonly isOwnZstd: boolean;
   }): void {
-    const { words, at, memory } = this;
+    const { memory } = this;
     const { head, headBytes } = frame;
     this.head = head;
     this.label = frame.label;
@@ -137,24 +127,16 @@ export class FrameSlot {
     const hasZstd = head.segments.some(({ packing }) => packing === ZSTD_ID);
     this.isOwnZstd = hasZstd && frame.isOwnZstd;
     this.kernels.bytes.set(headBytes, memory.head);
-    words[at + JOB.KIND] = JOB_KIND.DECODE;
-    words[at + DECODE.HEAD] = memory.head;
-    words[at + DECODE.HEAD_BYTES] = headBytes.length;
-    words[at + DECODE.DATA] = this.data;
-    words[at + DECODE.DATA_BYTES] = frame.dataBytes;
-    words[at + DECODE.UNPACKED] = this.address + dataCapacity(this.maxFrameBytes);
-    words[at + DECODE.MAX_FRAME_BYTES] = this.maxFrameBytes;
-    words[at + DECODE.PAGE_BYTES] = this.pageBytes;
-    words[at + DECODE.EXPECTED_IMAGE] = frame.expectedImage;
-    words[at + DECODE.CHUNK] = memory.chunk;
-    words[at + DECODE.CHUNK_BYTES] = CHUNK_BYTES;
-    words[at + DECODE.DIGESTS] = memory.digests;
-    words[at + DECODE.EXTENTS] = memory.extents;
-    words[at + DECODE.MAX_EXTENTS] = MAX_EXTENTS;
-    words[at + DECODE.COSTS] = memory.costs;
-    words[at + DECODE.POSITION] = memory.position;
-    words[at + DECODE.IS_OPEN] = 0;
-    words[at + DECODE.PAGES_LEFT] = head.pageCount;
+    writeDecodeJob(this.kernels.words, memory, {
+      headBytes: headBytes.length,
+      data: this.data,
+      dataBytes: frame.dataBytes,
+      unpacked: this.address + dataCapacity(this.maxFrameBytes),
+      maxFrameBytes: this.maxFrameBytes,
+      pageBytes: this.pageBytes,
+      pageCount: head.pageCount,
+      expectedImage: frame.expectedImage,
+    });
   }
 
   /** Start the job that decodes the next part of the frame. */
@@ -175,16 +157,11 @@ export class FrameSlot {
 
   /** Pages that are not decoded yet, after the part that is ready. */
   get pagesLeft(): number {
-    return this.words[this.at + DECODE.PAGES_LEFT]!;
+    return readPagesLeft(this.kernels.words, this.memory.job);
   }
 
   get extentCount(): number {
-    return this.words[this.at + DECODE.EXTENT_COUNT]!;
-  }
-
-  /** Return number `number` (one of EXTENT) of extent `index`. */
-  extent(index: number, number: number): number {
-    return this.extents[index * EXTENT.NUMBERS + number]!;
+    return readExtentCount(this.kernels.words, this.memory.job);
   }
 
   private readonly onEnd = (cause: unknown): void => {

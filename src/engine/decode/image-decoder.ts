@@ -8,7 +8,7 @@ import type { FrameHead, ImageRecord } from '../../stream/format.js';
 import { CHUNK_BYTES } from '../frame/chunk.js';
 import type { CodecCounts } from '../frame/counters.js';
 import type { DecodeMeter } from '../threads/decode-meter.js';
-import { EXTENT } from '../threads/job.js';
+import { EXTENT } from '../threads/extents.js';
 import type { Threads } from '../threads/threads.js';
 import type { DigestContext } from './base-digest.js';
 import type { DecodeQueue } from './decode-queue.js';
@@ -125,16 +125,16 @@ export class ImageDecoder {
   /** Write the pages of extent `index`. `isLast`: it ends the frame. */
   private async writeExtent(index: number, isLast: boolean): Promise<void> {
     const { context, slot } = this;
-    const codec = codecByWireId(slot.extent(index, EXTENT.CODEC));
-    const pages = slot.extent(index, EXTENT.PAGES);
+    const codec = codecByWireId(slot.extents.get(index, EXTENT.CODEC));
+    const pages = slot.extents.get(index, EXTENT.PAGES);
     const lastBytes = isLast ? slot.head.lastPageBytes : context.pageBytes;
     context.counts[codec.name].pages += pages;
-    if (context.onPages) this.report(context.onPages, codec, pages, slot.extent(index, EXTENT.SEGMENT));
+    if (context.onPages) this.report(context.onPages, codec, pages, slot.extents.get(index, EXTENT.SEGMENT));
     if (codec.name === 'zero') await this.writeZeros(pages, lastBytes);
     else if (codec.base !== 'none' || codec.operands.reference)
       await this.writeReferences(codec, index, pages, lastBytes);
     else {
-      const address = slot.extent(index, EXTENT.CODED);
+      const address = slot.extents.get(index, EXTENT.CODED);
       if (address !== 0) this.flush();
       this.endPages(pages, lastBytes);
       if (address !== 0) this.write(address);
@@ -184,8 +184,8 @@ export class ImageDecoder {
     const isParent = codec.base === 'parent';
     const { parent } = this.image.record;
     if (isParent && parent === undefined) throw this.bad(`${codec.name}, but its image has no parent`);
-    const image = isParent ? parent! : slot.extent(index, EXTENT.IMAGE);
-    const other = isParent ? this.page : slot.extent(index, EXTENT.PAGE);
+    const image = isParent ? parent! : slot.extents.get(index, EXTENT.IMAGE);
+    const other = isParent ? this.page : slot.extents.get(index, EXTENT.PAGE);
     for (let done = 0; done < run; ) {
       const maxPages = Math.min(run - done, MAX_STEP_BYTES / pageBytes);
       const pages = this.pagesBefore(image, other + done, maxPages);
@@ -205,8 +205,8 @@ export class ImageDecoder {
   }
 
   private decode(codec: Codec, index: number, bytes: number): void {
-    const coded = this.slot.extent(index, EXTENT.CODED);
-    const codedBytes = this.slot.extent(index, EXTENT.CODED_BYTES);
+    const coded = this.slot.extents.get(index, EXTENT.CODED);
+    const codedBytes = this.slot.extents.get(index, EXTENT.CODED_BYTES);
     const status = codec.decode!(this.context.codec, coded, codedBytes, this.next, bytes);
     if (status !== bytes) throw this.bad(`${codec.name} ${statusText(status)}`, this.slot.label);
   }

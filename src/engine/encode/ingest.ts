@@ -3,7 +3,8 @@ import type { PageIndex } from '../../dedup/page-index.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { FileRange, PageSource } from '../../page/source.js';
-import { INGEST, JOB, JOB_KIND, NO_FILE } from '../threads/job.js';
+import { readIngestResult, writeIngestJob } from '../threads/ingest-job.js';
+import { jobTime } from '../threads/job.js';
 import { compareWithParent } from '../threads/survey.js';
 import type { JobEnd, Threads } from '../threads/threads.js';
 import type { Turns } from '../threads/turns.js';
@@ -66,7 +67,7 @@ export function startIngest(
   parent: ParentAt | undefined,
   onEnd: JobEnd,
 ): void {
-  const parentRange = writeArguments(context, chunk, range, parent);
+  const parentRange = writeJob(context, chunk, range, parent);
   chunk.hasParent = false;
   try {
     context.threads.start(chunk.job, (cause) => {
@@ -87,69 +88,39 @@ export function startIngest(
   }
 }
 
-/** Write the arguments of a chunk's job; return the file range of the parent's bytes if it has one. */
-function writeArguments(
+/** Write the record of a chunk's job; return the file range of the parent's bytes if it has one. */
+function writeJob(
   { kernels, pageBytes, zeroDigest, digestKey = 0, lookUps }: ChunkReaderContext,
   chunk: Chunk,
   range: FileRange | undefined,
   parent: ParentAt | undefined,
 ): FileRange | undefined {
-  const { words } = kernels;
-  const at = chunk.job >>> 2;
-  words[at + JOB.KIND] = JOB_KIND.INGEST;
-  words[at + INGEST.ADDRESS] = chunk.address;
-  words[at + INGEST.BYTES] = chunk.bytes;
-  words[at + INGEST.PAGE_BYTES] = pageBytes;
-  words[at + INGEST.CLASSES] = chunk.classes;
-  words[at + INGEST.DIGESTS] = chunk.digests;
-  words[at + INGEST.ZERO_DIGEST] = zeroDigest;
-  words[at + INGEST.KEY] = digestKey;
-  setRange(words, at + INGEST.FILE, range);
-  words[at + INGEST.PARENT] = chunk.parent;
-  words[at + INGEST.EQUAL] = chunk.equal;
-  const available = parent
+  const parentBytes = parent
     ? Math.min(chunk.bytes, Math.max(0, (parent.source.bytes ?? 0) - parent.position))
     : 0;
-  const parentRange = available > 0 ? parent?.source.fileRange?.(parent.position, available) : undefined;
-  setRange(words, at + INGEST.PARENT_FILE, parentRange);
-  words[at + INGEST.PARENT_BYTES] = available;
-  words[at + INGEST.TURNS] = 0;
-  if (lookUps && chunk.lookUp) {
-    const { index, turns } = lookUps;
-    const { image, firstPage } = chunk.lookUp;
+  const parentRange = parentBytes > 0 ? parent?.source.fileRange?.(parent.position, parentBytes) : undefined;
+  const lookUp = lookUps && chunk.lookUp && { ...lookUps, ...chunk.lookUp };
+  if (lookUp) {
+    const { index, image, firstPage } = lookUp;
     // The descriptor is not held open. If another file gets it later, jobs still confirm equal bytes only.
     const start = range?.isWhole ? range.offset - firstPage * pageBytes : -1;
     if (start >= 0) index.setFile(image, range!.file, start);
-    words[at + INGEST.TURNS] = turns.address;
-    words[at + INGEST.TURN] = turns.take();
-    words[at + INGEST.INDEX] = index.index;
-    words[at + INGEST.BUCKETS] = index.bucketCount;
-    words[at + INGEST.KNOWN] = index.known;
-    words[at + INGEST.IMAGE] = image;
-    words[at + INGEST.FIRST_PAGE] = firstPage;
-    words[at + INGEST.REFERENCES] = chunk.references;
   }
+  const settings = { pageBytes, zeroDigest, digestKey, range, parentRange, parentBytes, lookUp };
+  writeIngestJob(kernels.words, chunk, settings);
   return parentRange;
 }
 
 /** Report the duration of a chunk's job. */
 function report({ kernels, meter }: ChunkReaderContext, { job, bytes }: Chunk): void {
-  const { words } = kernels;
-  const at = job >>> 2;
-  const ms = words[at + JOB.WALL_US]! / 1000;
-  meter.ingested(bytes, ms, ms - words[at + JOB.WAIT_US]! / 1000, words[at + INGEST.READ_US]! / 1000);
+  const { ms, waitMs } = jobTime(kernels.words, job);
+  meter.ingested(bytes, ms, ms - waitMs, readIngestResult(kernels.words, job).readMs);
 }
 
 /** Add the source's name to the error of a job that could not read. */
 function withName(cause: unknown, name: string, bytes: number): unknown {
   if (!(cause instanceof PageferryError) || cause.code !== 'io') return cause;
   return new PageferryError('io', `${name}: cannot read ${bytes} bytes: ${cause.message}`, { cause });
-}
-
-function setRange(words: Uint32Array, at: number, range: FileRange | undefined): void {
-  words[at] = range?.file ?? NO_FILE;
-  words[at + 1] = (range?.offset ?? 0) % 2 ** 32;
-  words[at + 2] = Math.floor((range?.offset ?? 0) / 2 ** 32);
 }
 
 /** Read and compare the parent's pages on the calling thread: its source is not a file. */
@@ -172,7 +143,7 @@ export function checkBytesRead(
   name: string,
   position: number,
 ): PageferryError | undefined {
-  const got = kernels.words[(chunk.job >>> 2) + INGEST.READ]!;
+  const got = readIngestResult(kernels.words, chunk.job).readBytes;
   return got < chunk.bytes ? truncated(name, got, chunk.bytes, position) : undefined;
 }
 

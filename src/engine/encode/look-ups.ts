@@ -2,7 +2,7 @@ import type { PageDigests } from '../../dedup/page-digests.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import type { PageCoderContext } from '../frame/page-coder.js';
-import { INGEST } from '../threads/job.js';
+import { readIngestResult } from '../threads/ingest-job.js';
 import type { Chunk } from './chunk.js';
 
 /**
@@ -71,7 +71,7 @@ export class LookUps {
     this.areInJobs = chunk.lookUp !== undefined;
     if (this.areInJobs) {
       index.useRun(chunk.references);
-      return codec.kernels.words[(chunk.job >>> 2) + INGEST.LOOKED_US]! / 1000;
+      return readIngestResult(codec.kernels.words, chunk.job).lookUpMs;
     }
     const startedMs = state.elapsedMs();
     index.addRun(chunk.digests, chunk.classes, count, this.image, firstPage);

@@ -4,7 +4,7 @@ import { isWide, type SegmentScratch } from '../../codec/zstd/segment.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
-import { shorter } from '../threads/job-runner.js';
+import { shorter } from '../threads/pack-job.js';
 import type { Threads } from '../threads/threads.js';
 import type { Packed, SegmentBuffer } from './segment.js';
 import type { SegmentPacker } from './segment-packer.js';

@@ -5,7 +5,8 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { LAYOUT } from '../../kernels/layout.generated.js';
 import { nextTurn, throwIfAborted } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
-import { IN_RUNS, JOB, JOB_BYTES, JOB_KIND, PACK, PACKINGS } from '../threads/job.js';
+import { JOB_BYTES, jobTime } from '../threads/job.js';
+import { readPackResult, writePackJob } from '../threads/pack-job.js';
 import { EXTENT_BYTES, type SegmentMemory } from './segment-memory.js';
 
 const RUN_BYTES = 8;
@@ -105,37 +106,19 @@ export class SegmentBuffer {
   }
 
   /** Prepare the packing job. `byKernels`: the kernels' zstd. `wide`: scratch for a long window. */
-  prepareJob({ name, level = 0, secondLevel = 0 }: Packing, byKernels: boolean, wide?: SegmentScratch): void {
-    const { words } = this.kernels;
-    const at = this.job >>> 2;
-    words[at + JOB.KIND] = JOB_KIND.PACK;
-    words[at + PACK.RUNS] = this.runs;
-    words[at + PACK.RUN_COUNT] = this.runCount;
-    words[at + PACK.BYTES] = this.used;
-    words[at + PACK.PACKING] = PACKINGS.indexOf(name as (typeof PACKINGS)[number]);
-    words[at + PACK.LEVEL] = level;
-    words[at + PACK.SECOND_LEVEL] = secondLevel;
-    words[at + PACK.BY_KERNELS] = byKernels ? 1 : 0;
-    words[at + PACK.WIDE_SCRATCH] = wide?.zstdScratch ?? 0;
-    words[at + PACK.WIDE_BUFFER] = wide?.segment ?? 0;
-    words[at + PACK.OUTPUT] = this.takeOutput();
+  prepareJob(packing: Packing, byKernels: boolean, wide?: SegmentScratch): void {
+    const segment = { runs: this.runs, count: this.runCount, bytes: this.used };
+    const output = this.takeOutput();
+    writePackJob(this.kernels.words, this.job, segment, { packing, byKernels, wide, output });
   }
 
   /** Return the job's result; its bytes are valid until the segment is used again. */
   result(): Packed {
     const { words, bytes } = this.kernels;
-    const at = this.job >>> 2;
-    const packed = words[at + PACK.PACKED]!;
-    const packedBytes = words[at + PACK.PACKED_BYTES]!;
-    const ms = words[at + JOB.WALL_US]! / 1000;
-    return {
-      packing: PACKINGS[words[at + PACK.USED_PACKING]!]!,
-      parts: packed === IN_RUNS ? this.runBytes() : [bytes.subarray(packed, packed + packedBytes)],
-      packedBytes,
-      check: [words[at + PACK.CHECK_LOW]!, words[at + PACK.CHECK_HIGH]!],
-      ms,
-      cpuMs: Math.max(0, ms - words[at + JOB.WAIT_US]! / 1000),
-    };
+    const { ms, waitMs } = jobTime(words, this.job);
+    const { packing, address, packedBytes, check } = readPackResult(words, this.job);
+    const parts = address === undefined ? this.runBytes() : [bytes.subarray(address, address + packedBytes)];
+    return { packing, parts, packedBytes, check, ms, cpuMs: Math.max(0, ms - waitMs) };
   }
 
   /** Return a view of every run. */

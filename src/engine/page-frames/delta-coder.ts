@@ -10,7 +10,7 @@ import {
   PACK_PAGES,
   PAGE,
   PAGE_WORDS,
-} from './pack-job.js';
+} from './pack-pages-job.js';
 import { unpackFrame } from './unpack-frame.js';
 
 /**

@@ -4,9 +4,9 @@ import type { CodecContext } from '../../codec/codec.js';
 import { WireWriter } from '../../stream/wire.js';
 import { codeDeltas } from './delta-coder.js';
 import { FRAME_PACKING, MAX_FRAME_SLOTS, SLOT } from './format.js';
-import { FRAME, FRAME_WORDS, PACK_PAGES, PAGE, PAGE_WORDS, plainSlots } from './pack-job.js';
+import { FRAME, FRAME_WORDS, PACK_PAGES, PAGE, PAGE_WORDS, plainSlots } from './pack-pages-job.js';
 
-/** Run the job whose first word is `at` (layout: `pack-job.ts`). */
+/** Run the job whose first word is `at` (layout: `pack-pages-job.ts`). */
 export function packPages(codec: CodecContext, at: number): void {
   new PagePacker(codec, at).pack();
 }

@@ -1,7 +1,8 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
 import type { Slots } from '../../kernels/arena.js';
-import { declareRunner, JobRunner } from './job-runner.js';
+import { JobRunner } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS } from './queue.js';
+import { declareRunner } from './runner-slots.js';
 import { LocalThreads, type Threads, type ThreadsOptions } from './threads.js';
 
 /**

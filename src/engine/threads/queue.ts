@@ -1,5 +1,4 @@
-import { isLongJob } from './job.js';
-import type { JobRunner } from './job-runner.js';
+import { isLongJob, type JobRunner } from './job-runner.js';
 
 /** Capacity of the queue, in jobs. */
 export const QUEUE_JOBS = 1024;

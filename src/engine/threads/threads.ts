@@ -3,7 +3,8 @@ import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { JOB, JOB_STATUS, jobError } from './job.js';
-import type { JobRunner, RunnerSlots } from './job-runner.js';
+import type { JobRunner } from './job-runner.js';
+import type { RunnerSlots } from './runner-slots.js';
 
 /** Runs jobs on worker threads, or on the calling thread. */
 export interface Threads {

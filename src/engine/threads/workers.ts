@@ -1,7 +1,7 @@
 import { type KernelModules, kernelModules } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { nodeModule, OWN_OUTPUT } from '../../page/node-hooks.js';
-import type { RunnerSlots } from './job-runner.js';
+import type { RunnerSlots } from './runner-slots.js';
 
 /** Start data of a worker. */
 export interface WorkerSetup {

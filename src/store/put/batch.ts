@@ -15,7 +15,7 @@ import {
   PAGE,
   PAGE_WORDS,
   payloadCapacity,
-} from '../../engine/page-frames/pack-job.js';
+} from '../../engine/page-frames/pack-pages-job.js';
 import { JOB, JOB_BYTES, JOB_KIND } from '../../engine/threads/job.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';

@@ -1,5 +1,6 @@
-// Layout of the job that packs pages into frames: its words, its lists of pages, links and frames, and the
-// capacity of its buffers.
+// Record of the job that packs pages into frames: its words, its lists of pages, links and frames, and the
+// capacity of its buffers. `src/store/put/batch.ts` writes the arguments and reads the results;
+// `pack-pages.ts` and `delta-coder.ts` run the job.
 //
 // A base frame is a stored frame with base pages. A link says that a page may be coded against a slot of a
 // base frame; the links of a base frame are a linked list.

@@ -1,0 +1,288 @@
+// The job that reads, scans and hashes a chunk of an image, compares its pages with the parent's, and looks
+// them up: its record, the functions that write and read it, and its runner.
+import type { CodecContext } from '../../codec/codec.js';
+import type { PageIndex } from '../../dedup/page-index.js';
+import { nodeModule } from '../../page/node-hooks.js';
+import type { FileRange } from '../../page/source.js';
+import type { PageFrameJobs } from '../page-frames/jobs.js';
+import { confirmDuplicates } from './confirm-duplicates.js';
+import { JOB, JOB_KIND, JOB_STATUS } from './job.js';
+import { BLOCK_BYTES } from './runner-slots.js';
+import { compareWithParent, surveyPages } from './survey.js';
+import { endInTurn, type Turns } from './turns.js';
+
+/** Words of the job. */
+const INGEST = {
+  /** Address of the chunk, and its bytes. */
+  ADDRESS: 4,
+  BYTES: 5,
+  /** File descriptor to read the chunk from and the offset in the file; NO_FILE: it is in memory already. */
+  FILE: 6,
+  OFFSET_LOW: 7,
+  OFFSET_HIGH: 8,
+  PAGE_BYTES: 9,
+  /** Addresses of results: the pages' classes (u16 each) and digests (16 bytes each). */
+  CLASSES: 10,
+  DIGESTS: 11,
+  /** Address of the digest of a zero page. */
+  ZERO_DIGEST: 12,
+  /** Result: bytes read. */
+  READ: 13,
+  /**
+   * The parent image: its file descriptor or NO_FILE, the offset in the file, and the bytes available there;
+   * the address that its pages are read to; the address of the result (u8 a page: 1 if equal to the
+   * parent's).
+   */
+  PARENT_FILE: 14,
+  PARENT_LOW: 15,
+  PARENT_HIGH: 16,
+  PARENT_BYTES: 17,
+  PARENT: 18,
+  EQUAL: 19,
+  /** Result: µs of the job in which it read files. */
+  READ_US: 20,
+  /** Address of the key of keyed digests (32 bytes), or 0: the digests are XXH3-128. */
+  KEY: 21,
+  /** Address of the `Turns` (0: the pages are not looked up), and the job's turn. */
+  TURNS: 22,
+  TURN: 23,
+  /** Arguments of `indexAddPages`; REFERENCES: address of its results, 8 bytes a page. */
+  INDEX: 24,
+  BUCKETS: 25,
+  KNOWN: 26,
+  IMAGE: 27,
+  FIRST_PAGE: 28,
+  REFERENCES: 29,
+  /** Result: µs of the look-ups. */
+  LOOKED_US: 30,
+  /** The JOB_STATUS to set once the job's turn has ended. */
+  OUTCOME: 31,
+} as const;
+
+const NO_FILE = 0xffffffff;
+
+/** A chunk of an image: addresses of its job, of its pages, and of the job's results. */
+export interface IngestChunk {
+  readonly job: number;
+  readonly address: number;
+  readonly bytes: number;
+  readonly classes: number;
+  readonly digests: number;
+  readonly parent: number;
+  readonly equal: number;
+  readonly references: number;
+}
+
+/** Settings of an ingest job. */
+export interface IngestSettings {
+  readonly pageBytes: number;
+  /** Address of the digest of a zero page. */
+  readonly zeroDigest: number;
+  /** Address of the key of keyed digests, or 0. */
+  readonly digestKey: number;
+  /** The file range to read the chunk from; absent: its bytes are in memory. */
+  readonly range: FileRange | undefined;
+  /** The file range of the parent's pages, and the bytes available there; absent: they are not compared. */
+  readonly parentRange: FileRange | undefined;
+  readonly parentBytes: number;
+  /** The index to look the pages up in, and the number of the first page; absent: they are not looked up. */
+  readonly lookUp:
+    | { readonly index: PageIndex; readonly turns: Turns; readonly image: number; readonly firstPage: number }
+    | undefined;
+}
+
+/** Results of an ingest job. */
+export interface IngestResult {
+  readonly readBytes: number;
+  readonly readMs: number;
+  readonly lookUpMs: number;
+}
+
+/** Write the record of a chunk's job. If the job looks pages up, it takes the next turn, so start it. */
+export function writeIngestJob(words: Uint32Array, chunk: IngestChunk, settings: IngestSettings): void {
+  const at = chunk.job >>> 2;
+  words[at + JOB.KIND] = JOB_KIND.INGEST;
+  words[at + INGEST.ADDRESS] = chunk.address;
+  words[at + INGEST.BYTES] = chunk.bytes;
+  words[at + INGEST.PAGE_BYTES] = settings.pageBytes;
+  words[at + INGEST.CLASSES] = chunk.classes;
+  words[at + INGEST.DIGESTS] = chunk.digests;
+  words[at + INGEST.ZERO_DIGEST] = settings.zeroDigest;
+  words[at + INGEST.KEY] = settings.digestKey;
+  writeRange(words, at + INGEST.FILE, settings.range);
+  words[at + INGEST.PARENT] = chunk.parent;
+  words[at + INGEST.EQUAL] = chunk.equal;
+  writeRange(words, at + INGEST.PARENT_FILE, settings.parentRange);
+  words[at + INGEST.PARENT_BYTES] = settings.parentBytes;
+  words[at + INGEST.TURNS] = 0;
+  if (!settings.lookUp) return;
+  const { index, turns, image, firstPage } = settings.lookUp;
+  words[at + INGEST.TURNS] = turns.address;
+  words[at + INGEST.TURN] = turns.take();
+  words[at + INGEST.INDEX] = index.index;
+  words[at + INGEST.BUCKETS] = index.bucketCount;
+  words[at + INGEST.KNOWN] = index.known;
+  words[at + INGEST.IMAGE] = image;
+  words[at + INGEST.FIRST_PAGE] = firstPage;
+  words[at + INGEST.REFERENCES] = chunk.references;
+}
+
+function writeRange(words: Uint32Array, at: number, range: FileRange | undefined): void {
+  words[at] = range?.file ?? NO_FILE;
+  words[at + 1] = (range?.offset ?? 0) % 2 ** 32;
+  words[at + 2] = Math.floor((range?.offset ?? 0) / 2 ** 32);
+}
+
+/** Read the results of an ended job. */
+export function readIngestResult(words: Uint32Array, job: number): IngestResult {
+  const at = job >>> 2;
+  return {
+    readBytes: words[at + INGEST.READ]!,
+    readMs: words[at + INGEST.READ_US]! / 1000,
+    lookUpMs: words[at + INGEST.LOOKED_US]! / 1000,
+  };
+}
+
+/** Runs ingest jobs. */
+export class IngestRunner {
+  /** Ms in which the current job read files. */
+  private readMs = 0;
+  /** The whole memory, for atomic operations. */
+  private readonly control: Int32Array;
+  private readonly fs = nodeModule<typeof import('node:fs')>('node:fs');
+
+  constructor(
+    private readonly codec: CodecContext,
+    /** Address of a buffer of BLOCK_BYTES bytes. */
+    private readonly block: number,
+    private readonly frameJobs: PageFrameJobs | undefined,
+    /** Called with the duration of each step of `end`. */
+    private readonly onMs: (ms: number) => void,
+  ) {
+    this.control = new Int32Array(codec.kernels.memory.buffer);
+  }
+
+  /** Read, scan and hash the pages, and compare them with the parent's. */
+  run(job: number): void {
+    const { kernels } = this.codec;
+    const { words } = kernels;
+    const at = job >>> 2;
+    const address = words[at + INGEST.ADDRESS]!;
+    const bytes = words[at + INGEST.BYTES]!;
+    const pageBytes = words[at + INGEST.PAGE_BYTES]!;
+    const file = words[at + INGEST.FILE]!;
+    const offset = words[at + INGEST.OFFSET_LOW]! + words[at + INGEST.OFFSET_HIGH]! * 2 ** 32;
+    this.readMs = 0;
+    const read = file === NO_FILE ? bytes : this.read(file, offset, address, bytes);
+    words[at + INGEST.READ] = read;
+    const pages = Math.floor(read / pageBytes);
+    const [classes, digests] = [words[at + INGEST.CLASSES]!, words[at + INGEST.DIGESTS]!];
+    const key = words[at + INGEST.KEY]!;
+    if (key !== 0) this.frameJobs!.surveyKeyed(this.codec, address, pages, pageBytes, classes, digests, key);
+    else surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
+    if (words[at + INGEST.PARENT_FILE] !== NO_FILE) this.compareParent(at, address, pages);
+    words[at + INGEST.READ_US] = Math.round(this.readMs * 1000);
+  }
+
+  /**
+   * Set the status of a job that `run` has run: at once, or after its look-ups, which are made when its turn
+   * comes. Returns the number of jobs that ended (`endInTurn`).
+   */
+  end(job: number, status: number): number {
+    const { words } = this.codec.kernels;
+    const at = job >>> 2;
+    const turns = words[at + INGEST.TURNS]!;
+    if (turns === 0) {
+      Atomics.store(this.control, at + JOB.STATUS, status);
+      return 1;
+    }
+    words[at + INGEST.OUTCOME] = status;
+    return endInTurn(this.control, turns, job, words[at + INGEST.TURN]!, this.lookUp, this.confirm);
+  }
+
+  /** Look up the pages of a job in the page index, when its turn comes. */
+  private readonly lookUp = (job: number): void => {
+    const { words, run } = this.codec.kernels;
+    const at = job >>> 2;
+    if (words[at + INGEST.OUTCOME] !== JOB_STATUS.DONE) return;
+    const startedMs = performance.now();
+    run.indexAddPages(
+      words[at + INGEST.INDEX]!,
+      words[at + INGEST.BUCKETS]!,
+      words[at + INGEST.DIGESTS]!,
+      words[at + INGEST.CLASSES]!,
+      Math.floor(words[at + INGEST.READ]! / words[at + INGEST.PAGE_BYTES]!),
+      words[at + INGEST.IMAGE]!,
+      words[at + INGEST.FIRST_PAGE]!,
+      words[at + INGEST.REFERENCES]!,
+      words[at + INGEST.KNOWN]!,
+    );
+    words[at + INGEST.LOOKED_US] = this.addTime(at, startedMs);
+  };
+
+  /** Compare the pages of a job with those that the index found, and set the job's status. */
+  private readonly confirm = (job: number): void => {
+    const { kernels } = this.codec;
+    const { words } = kernels;
+    const at = job >>> 2;
+    const outcome = words[at + INGEST.OUTCOME]!;
+    if (outcome === JOB_STATUS.DONE) {
+      const startedMs = performance.now();
+      const pageBytes = words[at + INGEST.PAGE_BYTES]!;
+      const chunk = {
+        address: words[at + INGEST.ADDRESS]!,
+        pages: Math.floor(words[at + INGEST.READ]! / pageBytes),
+        pageBytes,
+        image: words[at + INGEST.IMAGE]!,
+        firstPage: words[at + INGEST.FIRST_PAGE]!,
+        references: words[at + INGEST.REFERENCES]!,
+      };
+      const buffer = { address: this.block, bytes: BLOCK_BYTES };
+      try {
+        confirmDuplicates(kernels, chunk, words[at + INGEST.KNOWN]!, buffer, this.read);
+      } catch {
+        // The file cannot be read any more: the calling thread reads it again and reports the error.
+      }
+      this.addTime(at, startedMs);
+    }
+    Atomics.store(this.control, at + JOB.STATUS, outcome);
+  };
+
+  /** Add the time since `startedMs` to the duration of a job; return it in µs. */
+  private addTime(at: number, startedMs: number): number {
+    const ms = performance.now() - startedMs;
+    this.onMs(ms);
+    const us = Math.round(ms * 1000);
+    this.codec.kernels.words[at + JOB.WALL_US]! += us;
+    return us;
+  }
+
+  private compareParent(at: number, address: number, pages: number): void {
+    const { kernels } = this.codec;
+    const { words } = kernels;
+    const pageBytes = words[at + INGEST.PAGE_BYTES]!;
+    const classes = words[at + INGEST.CLASSES]!;
+    const parent = { address: words[at + INGEST.PARENT]!, equal: words[at + INGEST.EQUAL]! };
+    const parentFile = words[at + INGEST.PARENT_FILE]!;
+    const parentOffset = words[at + INGEST.PARENT_LOW]! + words[at + INGEST.PARENT_HIGH]! * 2 ** 32;
+    const available = words[at + INGEST.PARENT_BYTES]!;
+    compareWithParent(kernels, { address, pages, pageBytes, classes }, parent, (from, to) => {
+      const wanted = Math.max(0, Math.min(to, available) - from);
+      return this.read(parentFile, parentOffset + from, parent.address + from, wanted);
+    });
+  }
+
+  /** Read from a file into the kernels' memory; return the bytes read, fewer only at the file's end. */
+  private readonly read = (file: number, offset: number, address: number, bytes: number): number => {
+    const startedMs = performance.now();
+    const into = this.codec.kernels.bytes.subarray(address, address + bytes);
+    let done = 0;
+    while (done < bytes) {
+      const count = this.fs!.readSync(file, into, done, bytes - done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    this.readMs += performance.now() - startedMs;
+    return done;
+  };
+}

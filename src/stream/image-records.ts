@@ -37,9 +37,9 @@ export function writeImage(to: WireWriter, record: ImageRecord): void {
   to.put(name);
 }
 
-/** Read an IMAGE record; `what` names it in errors. @throws PageferryError `bad-stream`, `unsupported` */
-export function readImage(bytes: Uint8Array, what: string): ImageRecord {
-  const from = new WireReader(bytes, what);
+/** Read an IMAGE record; `label` names it in errors. @throws PageferryError `bad-stream`, `unsupported` */
+export function readImage(bytes: Uint8Array, label: string): ImageRecord {
+  const from = new WireReader(bytes, label);
   const image = from.u32();
   const kindNumber = from.u8();
   const kind = KINDS[kindNumber];
@@ -47,7 +47,7 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   if (kind === undefined || flags !== 0)
     throw new PageferryError(
       'unsupported',
-      `${what}: kind ${kindNumber}, flags ${hex(flags)}: this reader knows kinds 0 to ${KINDS.length - 1}`,
+      `${label}: kind ${kindNumber}, flags ${hex(flags)}: this reader knows kinds 0 to ${KINDS.length - 1}`,
     );
   const nameLength = from.u16();
   const parent = from.u32();
@@ -96,9 +96,9 @@ export function writeImageEnd(to: WireWriter, image: number, end: ImageEnd): voi
   to.put(end.digest);
 }
 
-/** Read an IMAGE END record; `what` names it in errors. @throws PageferryError `bad-stream` */
-export function readImageEnd(bytes: Uint8Array, what: string): ImageEnd & { image: number } {
-  const from = new WireReader(bytes, what);
+/** Read an IMAGE END record; `label` names it in errors. @throws PageferryError `bad-stream` */
+export function readImageEnd(bytes: Uint8Array, label: string): ImageEnd & { image: number } {
+  const from = new WireReader(bytes, label);
   const image = from.u32();
   from.reserved(4);
   const end = { image, bytes: from.u64(), digest: from.take(DIGEST_BYTES).slice() };
@@ -118,9 +118,9 @@ export function writeEnd(to: WireWriter, images: readonly ImageEnd[]): void {
   }
 }
 
-/** Read the END record; `what` names it in errors. @throws PageferryError `bad-stream` */
-export function readEnd(bytes: Uint8Array, what: string): ImageEnd[] {
-  const from = new WireReader(bytes, what);
+/** Read the END record; `label` names it in errors. @throws PageferryError `bad-stream` */
+export function readEnd(bytes: Uint8Array, label: string): ImageEnd[] {
+  const from = new WireReader(bytes, label);
   const count = from.u32();
   from.reserved(4);
   if (count * (8 + DIGEST_BYTES) !== from.left) throw from.bad(`${count} images in ${from.left} bytes`);

@@ -133,15 +133,15 @@ export function writeRecordHead(to: WireWriter, head: RecordHead): void {
 }
 
 /**
- * Read the head of a record; `what` names it in errors. @throws PageferryError `bad-stream`, `unsupported`
+ * Read the head of a record; `label` names it in errors. @throws PageferryError `bad-stream`, `unsupported`
  */
-export function readRecordHead(bytes: Uint8Array, kind: StreamKind, what: string): RecordHead {
-  const from = new WireReader(bytes, what);
+export function readRecordHead(bytes: Uint8Array, kind: StreamKind, label: string): RecordHead {
+  const from = new WireReader(bytes, label);
   const type = from.u8();
   if (type < RECORD.IMAGE || type > LAST_RECORD[kind])
     throw new PageferryError(
       'unsupported',
-      `${what}: type ${type}, this reader knows 1 … ${LAST_RECORD[kind]}`,
+      `${label}: type ${type}, this reader knows 1 … ${LAST_RECORD[kind]}`,
     );
   from.reserved(3);
   const headBytes = from.u32();
@@ -175,9 +175,9 @@ export function writeFrameHead(to: WireWriter, head: FrameHead): void {
   }
 }
 
-/** Read the head of a PAGES record; `what` names it in errors. @throws PageferryError `bad-stream` */
-export function readFrameHead(bytes: Uint8Array, what: string): FrameHead {
-  const from = new WireReader(bytes, what);
+/** Read the head of a PAGES record; `label` names it in errors. @throws PageferryError `bad-stream` */
+export function readFrameHead(bytes: Uint8Array, label: string): FrameHead {
+  const from = new WireReader(bytes, label);
   const image = from.u32();
   const pageCount = from.u32();
   const firstPage = from.u64();
@@ -208,9 +208,9 @@ export function writeIndexEntry(to: WireWriter, entry: IndexEntry): void {
   to.count(entry.ordinal);
 }
 
-/** Read all entries of an INDEX record; `what` names it in errors. @throws PageferryError `bad-stream` */
-export function readIndex(bytes: Uint8Array, what: string): IndexEntry[] {
-  const from = new WireReader(bytes, what);
+/** Read all entries of an INDEX record; `label` names it in errors. @throws PageferryError `bad-stream` */
+export function readIndex(bytes: Uint8Array, label: string): IndexEntry[] {
+  const from = new WireReader(bytes, label);
   const entries: IndexEntry[] = [];
   while (from.left > 0) {
     entries.push({
@@ -233,8 +233,8 @@ export function writeTrailer(to: WireWriter, indexOffset: number): void {
 }
 
 /** Return the offset of the first index record, in bytes. @throws PageferryError `bad-stream` */
-export function readTrailer(bytes: Uint8Array, what: string): number {
-  const from = new WireReader(bytes, what);
+export function readTrailer(bytes: Uint8Array, label: string): number {
+  const from = new WireReader(bytes, label);
   const offset = from.u64();
   const magic = from.take(TRAILER_MAGIC.length);
   if (TRAILER_MAGIC.some((byte, i) => magic[i] !== byte)) throw from.bad('no trailer magic');

@@ -122,12 +122,12 @@ export class TableReader {
 
   constructor(
     table: Uint8Array,
-    what: string,
+    label: string,
     private pagesLeft: number,
     firstPage: number,
     parent: number,
   ) {
-    this.wire = new WireReader(table, what);
+    this.wire = new WireReader(table, label);
     this.expectedPage = firstPage;
     this.expectedImage = parent;
   }

@@ -74,7 +74,7 @@ export interface ErrorName {
 }
 
 /**
- * Reads the fields that `WireWriter` writes from untrusted bytes; `what` names the bytes in errors. Every
+ * Reads the fields that `WireWriter` writes from untrusted bytes; `label` names the bytes in errors. Every
  * read throws a PageferryError `bad-stream` if there are too few bytes.
  */
 export class WireReader {
@@ -82,7 +82,7 @@ export class WireReader {
 
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly what: ErrorName,
+    private readonly label: ErrorName,
   ) {}
 
   /** Bytes that are not read yet. */
@@ -168,14 +168,14 @@ export class WireReader {
 
   /** Return an error `bad-stream` with the position and what was found there. */
   bad(found: string): PageferryError {
-    return new PageferryError('bad-stream', `${this.what}: ${found} at byte ${this.next}`);
+    return new PageferryError('bad-stream', `${this.label}: ${found} at byte ${this.next}`);
   }
 
   private need(count: number): void {
     if (count > this.left)
       throw new PageferryError(
         'bad-stream',
-        `${this.what}: ends at byte ${this.bytes.length}, needs ${count - this.left} more`,
+        `${this.label}: ends at byte ${this.bytes.length}, needs ${count - this.left} more`,
       );
   }
 }

@@ -42,12 +42,12 @@ export class FrameReader {
       if (this.bytes < HEAD_BYTES) return undefined;
       const parts = this.take(HEAD_BYTES);
       const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-      this.head = readChannelFrameHead(bytes, this.role, this.count, this.what);
+      this.head = readChannelFrameHead(bytes, this.role, this.count, this.label);
     }
     const { type, bodyBytes } = this.head;
     if (this.bytes < bodyBytes) return undefined;
     const parts = this.take(bodyBytes);
-    checkBody(this.head, parts, this.what);
+    checkBody(this.head, parts, this.label);
     this.head = undefined;
     this.count++;
     return new ChannelFrame(type, parts, bodyBytes);
@@ -59,7 +59,7 @@ export class FrameReader {
   end(): void {
     const expected = this.head ? this.head.bodyBytes : HEAD_BYTES;
     if (!this.head && this.bytes === 0) return;
-    throw new PageferryError('bad-stream', `${this.what}: cut off after ${this.bytes} of ${expected} bytes`);
+    throw new PageferryError('bad-stream', `${this.label}: cut off after ${this.bytes} of ${expected} bytes`);
   }
 
   /** Drop what was not read. */
@@ -69,7 +69,7 @@ export class FrameReader {
     this.bytes = 0;
   }
 
-  private get what(): string {
+  private get label(): string {
     return `${this.peer}: frame ${this.count}`;
   }
 

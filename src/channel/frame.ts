@@ -178,16 +178,16 @@ export function readChannelFrameHead(
   bytes: Uint8Array,
   role: Role,
   expected: number,
-  what: string,
+  label: string,
 ): ChannelFrameHead {
-  const stored = new WireReader(bytes.subarray(HEAD_BYTES - 4), what).u32();
+  const stored = new WireReader(bytes.subarray(HEAD_BYTES - 4), label).u32();
   const computed = crc32(bytes.subarray(0, HEAD_BYTES - 4), ROLE_IDS[role]);
-  const bad = (found: string) => new PageferryError('bad-stream', `${what}: ${found}`);
+  const bad = (found: string) => new PageferryError('bad-stream', `${label}: ${found}`);
   if (stored !== computed)
     throw bad(
       `head check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or the peer is not a pageferry agent`,
     );
-  const from = new WireReader(bytes, what);
+  const from = new WireReader(bytes, label);
   const bodyBytes = from.u32();
   const type = from.u8();
   from.reserved(3);
@@ -202,12 +202,12 @@ export function readChannelFrameHead(
 }
 
 /** Verify a frame's body, given in parts. @throws PageferryError `bad-stream` */
-export function checkBody(head: ChannelFrameHead, parts: readonly Uint8Array[], what: string): void {
+export function checkBody(head: ChannelFrameHead, parts: readonly Uint8Array[], label: string): void {
   const computed = UNCHECKED_TYPES.has(head.type) ? 0 : checkOf(parts);
   if (computed === head.bodyCheck) return;
   throw new PageferryError(
     'bad-stream',
-    `${what}: ${frameName(head.type)}: check is ${hex(head.bodyCheck)}, its bytes give ${hex(computed)}`,
+    `${label}: ${frameName(head.type)}: check is ${hex(head.bodyCheck)}, its bytes give ${hex(computed)}`,
   );
 }
 

@@ -42,13 +42,13 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
   const { signal, allowInitiators = [], maxConnections = 16 } = options;
   const { transport, address } = parseChannelAddress(options.address);
   const times = channelTimes(options);
-  const what = `listener at ${options.address}`;
+  const label = `listener at ${options.address}`;
   if (transport.protection !== 'certificates' && allowInitiators.length > 0)
     throw new PageferryError(
       'bad-argument',
-      `${what}: allowInitiators: needs tls:, ${transport.scheme}: has no certificates`,
+      `${label}: allowInitiators: needs tls:, ${transport.scheme}: has no certificates`,
     );
-  checkSecurity(transport, options, what);
+  checkSecurity(transport, options, label);
   signal?.throwIfAborted();
   const onRefused = (error: PageferryError) => options.onRefused?.(error);
   const { server, readyEvent } = transport.createServer(options, onRefused);
@@ -68,7 +68,7 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
     admit(transport, socket, options, times).then(hand, onRefused);
   });
   await transport.listen(server, address);
-  server.on('error', (cause) => onRefused(acceptError(what, cause)));
+  server.on('error', (cause) => onRefused(acceptError(label, cause)));
   const close = () => {
     signal?.removeEventListener('abort', close);
     server.close();

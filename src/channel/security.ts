@@ -63,10 +63,10 @@ export function channelTimes(options: Pick<ChannelOptions, 'handshakeMs' | 'stal
 export function checkSecurity(
   { protection, scheme }: { readonly protection: Protection; readonly scheme: string },
   options: Security,
-  what: string,
+  label: string,
 ): void {
   const { credentials, insecure, onWarning } = options;
-  const bad = (found: string) => new PageferryError('bad-argument', `${what}: ${found}`);
+  const bad = (found: string) => new PageferryError('bad-argument', `${label}: ${found}`);
   if (protection === 'certificates') {
     if (insecure) throw bad(`insecure: not for ${scheme}:, use tcp:`);
     if (!credentials) throw bad('credentials are missing; without TLS use tcp: and insecure: true');
@@ -80,7 +80,7 @@ export function checkSecurity(
   if (!insecure) throw bad(`${scheme}: is not encrypted; use tls:, or set insecure: true`);
   if (!onWarning) throw bad('insecure: needs onWarning');
   onWarning(
-    `${what}: not encrypted: everybody on the network path can read and change the guest, everybody who reaches the port can send one`,
+    `${label}: not encrypted: everybody on the network path can read and change the guest, everybody who reaches the port can send one`,
   );
 }
 

@@ -19,7 +19,7 @@ export function peerOf({ remoteAddress, remotePort }: Socket): string {
 export function whenReady(
   socket: Socket,
   readyEvent: string,
-  what: string,
+  label: string,
   signal?: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -29,9 +29,9 @@ export function whenReady(
       reject(error);
     };
     const onError = (cause: Error) =>
-      fail(new PageferryError('io', `${what}: ${errorReason(cause)}`, { cause }));
+      fail(new PageferryError('io', `${label}: ${errorReason(cause)}`, { cause }));
     const onClose = () =>
-      fail(new PageferryError('io', `${what}: closed the connection before it was established`));
+      fail(new PageferryError('io', `${label}: closed the connection before it was established`));
     const onAbort = () => fail(signal!.reason);
     const onReady = () => {
       settle();
@@ -85,17 +85,18 @@ export function startListening(server: Server, address: Address): Promise<void> 
 }
 
 /**
- * Connect to an address; `what` names the peer in errors. @throws PageferryError `io`; the reason of `signal`
+ * Connect to an address; `label` names the peer in errors. @throws PageferryError `io`; the reason of
+ * `signal`
  */
-export async function connectTo(address: Address, what: string, signal?: AbortSignal): Promise<Socket> {
+export async function connectTo(address: Address, label: string, signal?: AbortSignal): Promise<Socket> {
   const socket = connect(address);
-  await whenReady(socket, 'connect', `${what} at ${addressText(address)}`, signal);
+  await whenReady(socket, 'connect', `${label} at ${addressText(address)}`, signal);
   return socket;
 }
 
 /** The error for a connection that a listening server could not accept: no file descriptor or memory left. */
-export function acceptError(what: string, cause: Error): PageferryError {
-  return new PageferryError('io', `${what}: cannot accept a connection: ${socketReason(cause)}`, { cause });
+export function acceptError(label: string, cause: Error): PageferryError {
+  return new PageferryError('io', `${label}: cannot accept a connection: ${socketReason(cause)}`, { cause });
 }
 
 /**

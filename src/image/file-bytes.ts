@@ -22,11 +22,11 @@ export function fileBytes(file: {
 }
 
 /** Read bytes that have to be there. @throws PageferryError `bad-image` if the file ends before, `io` */
-export function readBytes(file: FileBytes, position: number, bytes: number, what: string): Uint8Array {
-  if (!(position >= 0 && position + bytes <= file.bytes)) throw tooShort(file, position, bytes, what);
+export function readBytes(file: FileBytes, position: number, bytes: number, label: string): Uint8Array {
+  if (!(position >= 0 && position + bytes <= file.bytes)) throw tooShort(file, position, bytes, label);
   const into = new Uint8Array(bytes);
   const count = file.readSync(into, position);
-  if (count < bytes) throw tooShort(file, position, bytes, what);
+  if (count < bytes) throw tooShort(file, position, bytes, label);
   return into;
 }
 
@@ -52,11 +52,11 @@ export class RecordBytes {
   }
 
   /** Read a record that has to be there. @throws PageferryError as `readBytes` does */
-  read(position: number, bytes: number, what: () => string): DataView {
+  read(position: number, bytes: number, label: () => string): DataView {
     const { file } = this;
     const isIn = position >= 0 && position + bytes <= file.bytes;
     const into = bytes === this.bytes.length ? this.bytes : this.bytes.subarray(0, bytes);
-    if (!isIn || this.readSync(into, position) < bytes) throw tooShort(file, position, bytes, what());
+    if (!isIn || this.readSync(into, position) < bytes) throw tooShort(file, position, bytes, label());
     return this.view;
   }
 }
@@ -67,8 +67,8 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 /** Check that bytes are in a file that states where they are. @throws PageferryError `bad-image` */
-export function checkInFile(file: FileSize, position: bigint, bytes: bigint, what: string): void {
-  if (position + bytes > BigInt(file.bytes)) throw tooShort(file, position, bytes, what);
+export function checkInFile(file: FileSize, position: bigint, bytes: bigint, label: string): void {
+  if (position + bytes > BigInt(file.bytes)) throw tooShort(file, position, bytes, label);
 }
 
 /** The error of a file that ends before what it has to hold. */
@@ -76,11 +76,11 @@ function tooShort(
   file: FileSize,
   position: number | bigint,
   bytes: number | bigint,
-  what: string,
+  label: string,
 ): PageferryError {
   return badImage(
     file.path,
-    `${what}: ${bytes} bytes at ${position} end past the file's ${file.bytes}: it is truncated`,
+    `${label}: ${bytes} bytes at ${position} end past the file's ${file.bytes}: it is truncated`,
   );
 }
 

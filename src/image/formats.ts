@@ -186,7 +186,7 @@ export async function inspectImage(path: string, options: LoadImageOptions = {})
 function notMemory(file: ImageFile, kind: KnownKind): InspectedImage {
   file.handle.close();
   const refusal = knownKindError(file, kind);
-  const format = { name: 'none', summary: kind.what };
+  const format = { name: 'none', summary: kind.name };
   return { format, fileBytes: file.bytes, details: {}, source: undefined, refusal };
 }
 

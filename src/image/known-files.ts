@@ -3,7 +3,7 @@ import type { ImageFile } from './image-file.js';
 
 /** A kind of file whose bytes are not memory page by page, and how to get memory from it. */
 export interface KnownKind {
-  readonly what: string;
+  readonly name: string;
   /** The bytes at `at` (default: 0). */
   readonly magic: readonly number[] | string;
   readonly at?: number;
@@ -19,83 +19,83 @@ const VMWARE = 'its memory is in the .vmem file beside it, which can be read';
 /** Files that are often mistaken for images of memory. Names are those that `file` and their tools use. */
 const KNOWN: readonly KnownKind[] = [
   {
-    what: 'packed stream of pageferry',
+    name: 'packed stream of pageferry',
     magic: [0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a],
     remedy: 'pageferry unpack writes its images, pageferry verify checks them',
     isCompressed: true,
   },
   {
-    what: 'stream of pageferry store export',
+    name: 'stream of pageferry store export',
     magic: 'PFSTEXPT',
     remedy: 'pageferry store import takes it',
     isCompressed: true,
   },
-  { what: 'gzip', magic: [0x1f, 0x8b, 8], remedy: DECOMPRESS, isCompressed: true },
-  { what: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], remedy: DECOMPRESS, isCompressed: true },
-  { what: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], remedy: DECOMPRESS, isCompressed: true },
+  { name: 'gzip', magic: [0x1f, 0x8b, 8], remedy: DECOMPRESS, isCompressed: true },
+  { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], remedy: DECOMPRESS, isCompressed: true },
+  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], remedy: DECOMPRESS, isCompressed: true },
   {
-    what: 'bzip2',
+    name: 'bzip2',
     magic: [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59],
     remedy: DECOMPRESS,
     isCompressed: true,
   },
-  { what: 'lz4', magic: [4, 0x22, 0x4d, 0x18], remedy: DECOMPRESS, isCompressed: true },
+  { name: 'lz4', magic: [4, 0x22, 0x4d, 0x18], remedy: DECOMPRESS, isCompressed: true },
   {
-    what: 'lzop',
+    name: 'lzop',
     magic: [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a],
     remedy: DECOMPRESS,
     isCompressed: true,
   },
-  { what: 'zip', magic: [0x50, 0x4b, 3, 4], remedy: 'extract the image from it first', isCompressed: true },
+  { name: 'zip', magic: [0x50, 0x4b, 3, 4], remedy: 'extract the image from it first', isCompressed: true },
   {
-    what: '7z',
+    name: '7z',
     magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c],
     remedy: 'extract the image from it first',
     isCompressed: true,
   },
-  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd0, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
-  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd1, 0xba, 0xd1, 0xba], remedy: VMWARE },
-  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd2, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
-  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd3, 0xbe, 0xd3, 0xbe], remedy: VMWARE },
+  { name: 'VMware state (.vmss, .vmsn)', magic: [0xd0, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
+  { name: 'VMware state (.vmss, .vmsn)', magic: [0xd1, 0xba, 0xd1, 0xba], remedy: VMWARE },
+  { name: 'VMware state (.vmss, .vmsn)', magic: [0xd2, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
+  { name: 'VMware state (.vmss, .vmsn)', magic: [0xd3, 0xbe, 0xd3, 0xbe], remedy: VMWARE },
   {
-    what: 'Windows crash dump (MEMORY.DMP)',
+    name: 'Windows crash dump (MEMORY.DMP)',
     magic: 'PAGEDU',
     remedy: 'its pages are in an order of their own, which is not read',
   },
   {
-    what: 'Windows hibernation file',
+    name: 'Windows hibernation file',
     magic: 'HIBR',
     remedy: 'its pages are compressed by an algorithm that is not read',
   },
   {
-    what: 'Windows hibernation file',
+    name: 'Windows hibernation file',
     magic: 'hibr',
     remedy: 'its pages are compressed by an algorithm that is not read',
   },
   {
-    what: 'saved Xen domain',
+    name: 'saved Xen domain',
     magic: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x58, 0x45, 0x4e, 0x46],
     remedy: 'dump its memory with xl dump-core',
   },
   {
-    what: 'saved Xen domain',
+    name: 'saved Xen domain',
     magic: 'Xen saved domain',
     remedy: 'dump its memory with xl dump-core',
   },
   {
-    what: 'saved state of VirtualBox (.sav)',
+    name: 'saved state of VirtualBox (.sav)',
     magic: '\x7fVirtualBox SavedState V',
     remedy: 'VBoxManage debugvm NAME dumpvmcore writes its memory as a core, which can be read',
   },
   {
-    what: 'ELF, but not a core',
+    name: 'ELF, but not a core',
     magic: '\x7fELF',
     remedy: 'it is a program, a library or an object file, not memory',
   },
-  { what: 'qcow2 disk image', magic: [0x51, 0x46, 0x49, 0xfb], remedy: CONVERT },
-  { what: 'VMDK disk image', magic: 'KDMV', remedy: CONVERT },
-  { what: 'VHDX disk image', magic: 'vhdxfile', remedy: CONVERT },
-  { what: 'VDI disk image', magic: [0x7f, 0x10, 0xda, 0xbe], at: 64, remedy: CONVERT },
+  { name: 'qcow2 disk image', magic: [0x51, 0x46, 0x49, 0xfb], remedy: CONVERT },
+  { name: 'VMDK disk image', magic: 'KDMV', remedy: CONVERT },
+  { name: 'VHDX disk image', magic: 'vhdxfile', remedy: CONVERT },
+  { name: 'VDI disk image', magic: [0x7f, 0x10, 0xda, 0xbe], at: 64, remedy: CONVERT },
 ];
 
 /** Return the kind of a file that begins with the magic of a kind other than memory. */
@@ -109,7 +109,7 @@ export function knownKind({ firstBytes }: Pick<ImageFile, 'firstBytes'>): KnownK
 /** Create the error for a file of a kind that is not read. */
 export function knownKindError(
   { path }: Pick<ImageFile, 'path'>,
-  { what, remedy }: KnownKind,
+  { name, remedy }: KnownKind,
 ): PageferryError {
-  return new PageferryError('unsupported', `${path}: is a file of the kind ${what}; ${remedy}`);
+  return new PageferryError('unsupported', `${path}: is a file of the kind ${name}; ${remedy}`);
 }

@@ -146,13 +146,13 @@ export interface Container extends ContainerLayout {
  * `unsupported` for another version
  */
 export function parseContainer(from: ContainerBytes): Container {
-  const what = `container of "${from.name}"`;
-  const bad = (problem: string) => new PageferryError('bad-stream', `${what}: ${problem}`);
-  const head = new WireReader(readBytes(from, 0, HEAD_BYTES, what), what);
+  const label = `container of "${from.name}"`;
+  const bad = (problem: string) => new PageferryError('bad-stream', `${label}: ${problem}`);
+  const head = new WireReader(readBytes(from, 0, HEAD_BYTES, label), label);
   if (MAGIC.some((byte, i) => head.take(1)[0] !== byte && i >= 0)) throw bad('does not begin with the magic');
   const version = head.u8();
   if (version !== VERSION)
-    throw new PageferryError('unsupported', `${what}: version ${version}, this reader knows ${VERSION}`);
+    throw new PageferryError('unsupported', `${label}: version ${version}, this reader knows ${VERSION}`);
   const format = formatName(head.take(FORMAT_BYTES));
   const fileBytes = head.u64();
   const imageBytes = head.u64();
@@ -168,7 +168,7 @@ export function parseContainer(from: ContainerBytes): Container {
   if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || codedCount > MAX_CODED_RUNS)
     throw bad(`${runCount} runs, ${rangeCount} ranges and ${codedCount} pages, more than can be`);
   if (tableBytes > MAX_TABLE_BYTES) throw bad(`a table of ${tableBytes} bytes, more than can be`);
-  const table = new WireReader(readBytes(from, HEAD_BYTES, tableBytes, what), what);
+  const table = new WireReader(readBytes(from, HEAD_BYTES, tableBytes, label), label);
   const runs = readRuns(table, runCount, { fileBytes, imageBytes }, bad);
   const ranges = readRanges(table, rangeCount, imageBytes, bad);
   const coded = readCodedRuns(table, codedCount, { fileBytes, imageBytes }, bad);
@@ -256,12 +256,12 @@ function formatName(bytes: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-function readBytes(from: ContainerBytes, position: number, bytes: number, what: string): Uint8Array {
+function readBytes(from: ContainerBytes, position: number, bytes: number, label: string): Uint8Array {
   if (position + bytes > from.bytes)
-    throw new PageferryError('bad-stream', `${what}: has ${from.bytes} bytes, expected ${position + bytes}`);
+    throw new PageferryError('bad-stream', `${label}: has ${from.bytes} bytes, expected ${position + bytes}`);
   const into = new Uint8Array(bytes);
   const count = from.readAt(into, position);
   if (count !== bytes)
-    throw new PageferryError('io', `${what}: expected ${bytes} bytes at ${position}, got ${count}`);
+    throw new PageferryError('io', `${label}: expected ${bytes} bytes at ${position}, got ${count}`);
   return into;
 }

@@ -41,12 +41,12 @@ export function readPagemap(file: FileBytes, visit: OnEntry): number {
   let pagesId: number | undefined;
   let index = 0;
   for (let at = 8; at < file.bytes; ) {
-    const what = pagesId === undefined ? 'head' : `entry ${index}`;
+    const label = pagesId === undefined ? 'head' : `entry ${index}`;
     const length = window.view(at, LENGTH_BYTES)?.getUint32(0, true) ?? Number.POSITIVE_INFINITY;
     const message = length <= MAX_MESSAGE_BYTES ? window.view(at + LENGTH_BYTES, length) : undefined;
     if (!message)
-      throw badImage(path, `${what} at ${at} ends past the file's ${file.bytes} bytes: it is truncated`);
-    if (!parseFields(message, fields)) throw badImage(path, `${what} at ${at} is no message of a page map`);
+      throw badImage(path, `${label} at ${at} ends past the file's ${file.bytes} bytes: it is truncated`);
+    if (!parseFields(message, fields)) throw badImage(path, `${label} at ${at} is no message of a page map`);
     at += LENGTH_BYTES + length;
     if (pagesId !== undefined) visitEntry(path, fields, index++, visit);
     else if (fields[1] === ABSENT) break;

@@ -195,13 +195,13 @@ function checkLoads(
   }
 }
 
-function readExactly(file: FileBytes, position: number, bytes: number, what: string): Uint8Array {
+function readExactly(file: FileBytes, position: number, bytes: number, label: string): Uint8Array {
   const into = new Uint8Array(bytes);
   const got = file.readSync(into, position);
   if (got < bytes)
     throw bad(
       file.path,
-      `${what}: expected ${bytes} bytes at ${position}, got ${got}; the file has ${file.bytes}`,
+      `${label}: expected ${bytes} bytes at ${position}, got ${got}; the file has ${file.bytes}`,
     );
   return into;
 }

@@ -112,8 +112,8 @@ export class KdumpPages implements DecodedPages {
     return { offset, compression, bytes: this.dataBytes(offset, size) };
   }
 
-  /** Read and check a descriptor; `what` is it of. @throws PageferryError `bad-image`, `io` */
-  private readDescriptor(index: number, what: string): void {
+  /** Read and check a descriptor; `label` names it in errors. @throws PageferryError `bad-image`, `io` */
+  private readDescriptor(index: number, label: string): void {
     const at = this.descriptorAt(index);
     const { isLittleEndian, blockBytes } = this.header;
     const fileBytes = this.file.bytes;
@@ -123,12 +123,12 @@ export class KdumpPages implements DecodedPages {
     this.compression = COMPRESSIONS.get(flags);
     const { offset, size } = this;
     if (flags !== 0 && !this.compression)
-      throw this.damaged(what, `has flags ${flags}, which are of no compression`);
+      throw this.damaged(label, `has flags ${flags}, which are of no compression`);
     if (size === 0 || size > blockBytes || (flags === 0 && size !== blockBytes))
-      throw this.damaged(what, `has ${size} bytes in the file, a page has ${blockBytes}`);
+      throw this.damaged(label, `has ${size} bytes in the file, a page has ${blockBytes}`);
     if (offset + size > fileBytes)
       throw this.damaged(
-        what,
+        label,
         `${size} bytes at ${offset} end past the file's ${fileBytes}: it is truncated`,
       );
   }
@@ -192,8 +192,8 @@ export class KdumpPages implements DecodedPages {
     return (index - this.firstDescriptor) * DESCRIPTOR_BYTES;
   }
 
-  private damaged(what: string, problem: string): PageferryError {
-    return badImage(this.file.path, `${what}: ${problem}`);
+  private damaged(label: string, problem: string): PageferryError {
+    return badImage(this.file.path, `${label}: ${problem}`);
   }
 
   private changed(offset: number): PageferryError {

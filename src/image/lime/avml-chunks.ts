@@ -60,14 +60,17 @@ export function readChunks(file: FileBytes): ChunkedMemory {
   const ranges = new StoredRanges();
   const chunks = new AvmlChunks();
   for (let at = 0; at < file.bytes; ) {
-    const what = `range ${ranges.length}`;
+    const label = `range ${ranges.length}`;
     const { address, bytes } = readRangeHead(file.path, records, at, ranges.length, AVML);
     const firstChunk = chunks.count;
     const start = at + HEAD_BYTES;
-    at = readRange(file, records, { from: start, bytes, what }, chunks);
-    const length = records.read(at, LENGTH_BYTES, () => `${what}: its length`).getBigUint64(0, true);
+    at = readRange(file, records, { from: start, bytes, label }, chunks);
+    const length = records.read(at, LENGTH_BYTES, () => `${label}: its length`).getBigUint64(0, true);
     if (length !== BigInt(at - start))
-      throw badImage(file.path, `${what}: has ${at - start} compressed bytes, ${length} are stated after it`);
+      throw badImage(
+        file.path,
+        `${label}: has ${at - start} compressed bytes, ${length} are stated after it`,
+      );
     at += LENGTH_BYTES;
     ranges.add(address, bytes, firstChunk, chunks.count);
     checkRangeCount(file.path, ranges.length);
@@ -79,18 +82,18 @@ export function readChunks(file: FileBytes): ChunkedMemory {
 function readRange(
   file: FileBytes,
   records: RecordBytes,
-  { from, bytes, what }: { readonly from: number; readonly bytes: number; readonly what: string },
+  { from, bytes, label }: { readonly from: number; readonly bytes: number; readonly label: string },
   chunks: AvmlChunks,
 ): number {
   let at = from;
   for (let done = 0; done < bytes; ) {
     const peekBytes = Math.min(PEEK_BYTES, Math.max(CHUNK_HEAD_BYTES, file.bytes - at));
-    const view = records.read(at, peekBytes, () => what);
+    const view = records.read(at, peekBytes, () => label);
     const peek = records.bytes;
     const [type] = peek;
     const size = view.getUint32(0, true) >>> 8;
     const data = at + CHUNK_HEAD_BYTES;
-    const bad = (problem: string) => badImage(file.path, `${what}: its chunk at ${at} ${problem}`);
+    const bad = (problem: string) => badImage(file.path, `${label}: its chunk at ${at} ${problem}`);
     if (size > file.bytes - data)
       throw bad(`has ${size} bytes, which end past the file's ${file.bytes}: it is truncated`);
     if (type === chunkType.compressed || type === chunkType.uncompressed) {
@@ -108,7 +111,7 @@ function readRange(
       if (size !== STREAM_ID.length || !beginsWith(peek.subarray(CHUNK_HEAD_BYTES, peekBytes), STREAM_ID))
         throw bad(`is no stream identifier of Snappy ("${STREAM_ID}")`);
     } else if (type! < chunkType.firstSkippable)
-      throw unsupportedImage(file.path, `${what}: its chunk at ${at} has the reserved type ${type}`);
+      throw unsupportedImage(file.path, `${label}: its chunk at ${at} has the reserved type ${type}`);
     at = data + size;
   }
   return at;

@@ -153,12 +153,12 @@ function forEachEntry(
   file: FileBytes,
   from: number,
   count: number,
-  what: string,
+  label: string,
   visit: (list: DataView, entry: number) => void,
 ): void {
   for (let i = 0; i < count; i += ENTRIES_PER_READ) {
     const bytes = Math.min(ENTRIES_PER_READ, count - i) * RANGE_BYTES;
-    const list = viewOf(readBytes(file, from + i * RANGE_BYTES, bytes, what));
+    const list = viewOf(readBytes(file, from + i * RANGE_BYTES, bytes, label));
     for (let entry = 0; entry < bytes; entry += RANGE_BYTES) visit(list, entry);
   }
 }

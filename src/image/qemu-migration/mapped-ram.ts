@@ -157,17 +157,17 @@ function readBlock({ path, bytes: fileBytes, handle }: ImageFile, at: number): M
   const pageBytes = u64(entry, fields + 12);
   const bitmapAt = u64(entry, fields + 20);
   const pagesAt = u64(entry, fields + 28);
-  const what = `block "${name}"`;
-  if (version !== VERSION) throw unsupported(path, `${what}: mapped-ram of version ${version}, 1 is read`);
+  const label = `block "${name}"`;
+  if (version !== VERSION) throw unsupported(path, `${label}: mapped-ram of version ${version}, 1 is read`);
   if (pageBytes !== TARGET_PAGE_BYTES)
-    throw unsupported(path, `${what}: pages of ${pageBytes} bytes; ${TARGET_PAGE_BYTES} are read`);
-  if (bytes === 0 || bytes % TARGET_PAGE_BYTES !== 0) throw bad(path, `${what}: of ${bytes} bytes`);
+    throw unsupported(path, `${label}: pages of ${pageBytes} bytes; ${TARGET_PAGE_BYTES} are read`);
+  if (bytes === 0 || bytes % TARGET_PAGE_BYTES !== 0) throw bad(path, `${label}: of ${bytes} bytes`);
   if (bitmapAt < at + fields + 36 || bitmapAt + bitmapBytes(bytes) > pagesAt)
-    throw bad(path, `${what}: bitmap at ${bitmapAt} and pages at ${pagesAt}, after a header at ${at}`);
+    throw bad(path, `${label}: bitmap at ${bitmapAt} and pages at ${pagesAt}, after a header at ${at}`);
   if (pagesAt + bytes > fileBytes)
     throw bad(
       path,
-      `${what}: ${bytes} bytes at ${pagesAt} end past the file's ${fileBytes}: it is truncated`,
+      `${label}: ${bytes} bytes at ${pagesAt} end past the file's ${fileBytes}: it is truncated`,
     );
   return { name, bytes, bitmapAt, pagesAt };
 }

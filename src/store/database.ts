@@ -179,9 +179,9 @@ export class StoreDatabase {
     return this.sealer === PLAIN_RECORDS ? key : this.snapshotAt(key, `snapshot record ${key}`)!.name;
   }
 
-  private snapshotAt(key: string, what: string): SnapshotInfo | undefined {
+  private snapshotAt(key: string, label: string): SnapshotInfo | undefined {
     const record = this.snapshots.getBinary(key);
-    return record && readSnapshotInfo(this.sealer, key, record, what);
+    return record && readSnapshotInfo(this.sealer, key, record, label);
   }
 
   pack(number: number): PackInfo | undefined {

@@ -27,7 +27,7 @@ export function readSnapshotInfo(
   sealer: RecordSealer,
   key: string,
   record: Uint8Array,
-  what = `snapshot record ${key}`,
+  label = `snapshot record ${key}`,
 ): SnapshotInfo {
-  return readJson<SnapshotInfo>(`snapshot ${key}`, sealer.open('snapshot', key, record, what))!;
+  return readJson<SnapshotInfo>(`snapshot ${key}`, sealer.open('snapshot', key, record, label))!;
 }

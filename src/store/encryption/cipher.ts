@@ -44,11 +44,11 @@ export class Cipher {
     return out;
   }
 
-  /** Decrypt what `encrypt` returned. `what` names it in errors. @throws PageferryError `bad-stream` */
-  decrypt(associated: Uint8Array, encrypted: Uint8Array, what: string): Uint8Array {
+  /** Decrypt what `encrypt` returned. `label` names it in errors. @throws PageferryError `bad-stream` */
+  decrypt(associated: Uint8Array, encrypted: Uint8Array, label: string): Uint8Array {
     const end = encrypted.length - TAG_BYTES;
     if (end < SESSION_BYTES + COUNT_BYTES)
-      throw new PageferryError('bad-stream', `${what}: ${encrypted.length} bytes, too few to be encrypted`);
+      throw new PageferryError('bad-stream', `${label}: ${encrypted.length} bytes, too few to be encrypted`);
     const key = this.sessionKey(encrypted.subarray(0, SESSION_BYTES));
     const cipher = createDecipheriv(ALGORITHM, key, nonceOf(encrypted), { authTagLength: TAG_BYTES });
     cipher.setAAD(associated);
@@ -57,7 +57,7 @@ export class Cipher {
     try {
       cipher.final();
     } catch (cause) {
-      throw new PageferryError('bad-stream', `${what}: is not what was encrypted: its tag differs`, {
+      throw new PageferryError('bad-stream', `${label}: is not what was encrypted: its tag differs`, {
         cause,
       });
     }

@@ -9,8 +9,8 @@ export interface RecordSealer {
   key(name: string): string;
   /** Encrypt a record of the table `table` with the key `key`. */
   seal(table: string, key: string, record: Uint8Array): Uint8Array;
-  /** Decrypt a record. `what` names it in errors. @throws PageferryError `bad-stream` */
-  open(table: string, key: string, record: Uint8Array, what: string): Uint8Array;
+  /** Decrypt a record. `label` names it in errors. @throws PageferryError `bad-stream` */
+  open(table: string, key: string, record: Uint8Array, label: string): Uint8Array;
 }
 
 /** Stores names and records unencrypted: for a store without a key file. */
@@ -26,6 +26,6 @@ export function createRecordSealer(cipher: Cipher, nameKey: Uint8Array, storeId:
   return {
     key: (name) => createHmac('sha256', nameKey).update(name).digest('hex').slice(0, MAX_KEY_CHARACTERS),
     seal: (table, key, record) => cipher.encrypt(associated(table, key), record),
-    open: (table, key, record, what) => cipher.decrypt(associated(table, key), record, what),
+    open: (table, key, record, label) => cipher.decrypt(associated(table, key), record, label),
   };
 }

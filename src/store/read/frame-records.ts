@@ -59,15 +59,15 @@ export class FrameRecordReader {
    * @throws PageferryError `bad-stream` that names the frame, `io`
    */
   read(id: number, place: FramePlace): FramePayload {
-    const what = this.name.of(id, place);
+    const label = this.name.of(id, place);
     const payloadBytes = place.bytes - FRAME_HEAD_BYTES;
     if (payloadBytes <= 0 || payloadBytes > this.maxPayloadBytes)
-      throw badFrame(what, `a record of ${place.bytes} bytes`);
+      throw badFrame(label, `a record of ${place.bytes} bytes`);
     const at = this.find(place);
     const head = frameHeadIn(this.view, at);
-    if (!head || head.payloadBytes !== payloadBytes) throw badFrame(what, 'its head is damaged');
-    if (!this.checks.isFrameAt(this.view, at, payloadBytes)) throw badFrame(what, 'its check differs');
-    if (head.id !== id) throw badFrame(what, `has the head of frame ${head.id}`);
+    if (!head || head.payloadBytes !== payloadBytes) throw badFrame(label, 'its head is damaged');
+    if (!this.checks.isFrameAt(this.view, at, payloadBytes)) throw badFrame(label, 'its check differs');
+    if (head.id !== id) throw badFrame(label, `has the head of frame ${head.id}`);
     const { slotCount, tableBytes, contentBytes, packing } = head;
     const bytes = this.decrypt(at, payloadBytes);
     return { address: at + FRAME_HEAD_BYTES, bytes, slotCount, tableBytes, contentBytes, packing };
@@ -126,6 +126,6 @@ export function frameName(id: number, { pack, offset }: FramePlace): string {
   return `frame ${id} (${packFileName(pack)} at ${offset})`;
 }
 
-function badFrame(what: ErrorName, found: string): PageferryError {
-  return new PageferryError('bad-stream', `${what}: ${found}`);
+function badFrame(label: ErrorName, found: string): PageferryError {
+  return new PageferryError('bad-stream', `${label}: ${found}`);
 }

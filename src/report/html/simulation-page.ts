@@ -89,8 +89,8 @@ function cards({ link, results }: LinkResults): string {
   ];
   return best
     .map(
-      ([what, { technique }, value]) =>
-        `<li><p class="at">${what}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
+      ([title, { technique }, value]) =>
+        `<li><p class="at">${title}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
     )
     .join('');
 }

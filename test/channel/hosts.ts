@@ -37,10 +37,10 @@ export const KEPT = {
 } satisfies Record<string, { source: Security; destination: Partial<ListenOptions> }>;
 
 /** Fail a test that waits for too long, naming what it waits for. */
-export async function within<T>(what: string, promise: Promise<T>, ms = 15_000): Promise<T> {
+export async function within<T>(label: string, promise: Promise<T>, ms = 15_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: hangs`)), ms);
+    timer = setTimeout(() => reject(new Error(`${label}: hangs`)), ms);
   });
   try {
     return await Promise.race([promise, timeout]);

@@ -188,11 +188,11 @@ describe.skipIf(!hasProgram('script'))('progress (skipped without util-linux scr
     ['unpack TWO -o OUT', 'unpacking: '],
     ['verify TWO', 'verifying: '],
     ['analyze A', 'analyzing: '],
-  ])('%s on a terminal', (command, what) => {
+  ])('%s on a terminal', (command, text) => {
     const out = join(newFolder(), 'out');
     const { stdout, status } = shown(command.replace('OUT', out).replace('TWO', two!).replace(' A', ` ${a}`));
     expect(status).toBe(0);
-    expect(stdout).toContain(`\r\x1b[K${what}`);
+    expect(stdout).toContain(`\r\x1b[K${text}`);
     expect(stdout).toMatch(/ of [\d.]+ MiB \(\d+ %\)/);
     // The line is gone before the report comes.
     expect(stdout.lastIndexOf('\r\x1b[K')).toBeLessThan(stdout.search(/codec|identical|Pages by/));

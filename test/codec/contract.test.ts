@@ -33,7 +33,7 @@ async function rig(codec: PageCodec) {
   const kernels = await testKernels();
   const context = createCodecContext(kernels);
   const { bytes: memory } = kernels;
-  const at = (what: string) => kernels.reserve(BUFFER_BYTES, what);
+  const at = (name: string) => kernels.reserve(BUFFER_BYTES, name);
   const [page, base, coded, out] = [at('page'), at('base'), at('coded'), at('output') + CANARY_BYTES];
   const guarded = (capacity: number, call: () => number) => {
     const canaries = [

@@ -13,8 +13,8 @@ const sources = () => [
   bytesSource(new Uint8Array(0), 'c'),
 ];
 
-const sum = (counts: Partial<CodecCounts>, what: 'pages' | 'bytes') =>
-  Object.values(counts).reduce((all, count) => all + count[what], 0);
+const sum = (counts: Partial<CodecCounts>, unit: 'pages' | 'bytes') =>
+  Object.values(counts).reduce((all, count) => all + count[unit], 0);
 
 function expectAddUp(summary: StreamSummary, stream: Uint8Array): void {
   const { images, codecs, bytesIn, bytesOut, pages } = summary;

@@ -109,25 +109,25 @@ test.each([
   await expect(encoded([waiting], { threads: 2, strategy })).rejects.toThrow(message);
 });
 
-/** Makes the first worker that takes job `n` or a later one, counted over all threads, do `what` then. */
-const atJob = (n: number, what: string) => `
+/** Makes the first worker that takes job `n` or a later one, counted over all threads, do `action` then. */
+const atJob = (n: number, action: string) => `
   const take = Atomics.compareExchange;
   // Atomics.compareExchange takes a job from the queue.
   Atomics.compareExchange = (array, at, head, next) => {
     const taken = take(array, at, head, next);
-    if (taken === head && next >= ${n}) { ${what} }
+    if (taken === head && next >= ${n}) { ${action} }
     return taken;
   };`;
 
 const faults = [1, 2, 3, 5, 12, 20].flatMap((n) => [2, 7].map((threads) => [n, threads] as const));
 
 test.each(faults)('the worker that takes job %i of %i threads ends or throws', async (n, threads) => {
-  for (const [what, message] of [
+  for (const [action, message] of [
     ['process.exit(4);', 'worker: ended with code 4'],
     ['throw new RangeError("too large");', 'too large'],
   ] as const) {
     const flags = nextFlags();
-    worker.source = reportingWorker(flags, atJob(n, what));
+    worker.source = reportingWorker(flags, atJob(n, action));
     const source = waitingSource(flags, threads - 1, never);
     await expect(encoded([source], { threads, strategy: slow, zstd: undefined })).rejects.toThrow(message);
   }

@@ -19,20 +19,20 @@ export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
   const first = align(inner.run.heapBase());
   const tables = bytes.slice(0, inner.run.heapBase());
   let next = first;
-  let slots: { what: string; at: number; size: number }[] = [];
+  let slots: { name: string; at: number; size: number }[] = [];
   const kernels: TestKernels = {
     ...inner,
     get kernels() {
       return kernels;
     },
-    slot: (what, size) => kernels.reserve(size, what),
-    reserve(size, what) {
+    slot: (name, size) => kernels.reserve(size, name),
+    reserve(size, name) {
       const at = align(next + BAND_BYTES);
       next = at + size + BAND_BYTES;
       if (next > bytes.length)
-        throw new RangeError(`${what}: needs ${size} bytes, ${bytes.length - at} are left`);
+        throw new RangeError(`${name}: needs ${size} bytes, ${bytes.length - at} are left`);
       putBands(bytes, at, size);
-      slots.push({ what, at, size });
+      slots.push({ name, at, size });
       return at;
     },
   };
@@ -45,7 +45,7 @@ export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
     check() {
       if (Buffer.compare(bytes.subarray(0, tables.length), tables) !== 0)
         throw new Error('wrote to the constant tables');
-      for (const { what, at, size } of slots) checkBands(bytes, at, size, what);
+      for (const { name, at, size } of slots) checkBands(bytes, at, size, name);
     },
   };
 }
@@ -56,10 +56,10 @@ export function putBands(memory: Uint8Array, at: number, size: number): void {
 }
 
 /** @throws when a byte right before or behind a slot was written to */
-export function checkBands(memory: Uint8Array, at: number, size: number, what: string): void {
+export function checkBands(memory: Uint8Array, at: number, size: number, name: string): void {
   for (const band of [at - BAND_BYTES, at + size]) {
     if (Buffer.compare(memory.subarray(band, band + BAND_BYTES), BAND) === 0) continue;
-    throw new Error(`wrote ${band < at ? 'before' : 'behind'} the ${size} bytes of ${what}`);
+    throw new Error(`wrote ${band < at ? 'before' : 'behind'} the ${size} bytes of ${name}`);
   }
 }
 

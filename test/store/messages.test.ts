@@ -198,10 +198,10 @@ test('the key file of the environment is for stores; one that is given is for wh
   process.env.PAGEFERRY_KEY_FILE = file('key');
   try {
     const key = { keyFile: file('key') };
-    for (const what of [dir, `${dir}:first`])
-      expect(servedKeyFile(what, { 'key-file': undefined })).toEqual(key);
-    for (const what of [file('first'), 'https://host/store', 'none'])
-      expect(servedKeyFile(what, { 'key-file': undefined })).toEqual({ keyFile: undefined });
+    for (const source of [dir, `${dir}:first`])
+      expect(servedKeyFile(source, { 'key-file': undefined })).toEqual(key);
+    for (const source of [file('first'), 'https://host/store', 'none'])
+      expect(servedKeyFile(source, { 'key-file': undefined })).toEqual({ keyFile: undefined });
     expect(servedKeyFile(file('first'), { 'key-file': 'given' })).toEqual({ keyFile: 'given' });
     await fails(
       1,

@@ -27,8 +27,8 @@ export interface Viewed {
 export async function viewer(): Promise<(page: Uint8Array, more?: Viewed) => PageView> {
   const kernels = await testKernels();
   const context = createCodecContext(kernels);
-  const [at, base, out, profileAt] = ['page', 'base', 'out', 'profile'].map((what) =>
-    kernels.reserve(65536, what),
+  const [at, base, out, profileAt] = ['page', 'base', 'out', 'profile'].map((name) =>
+    kernels.reserve(65536, name),
   ) as [number, number, number, number];
   return (page, { last, similarBytes } = {}) => {
     kernels.bytes.set(page, at);

@@ -35,9 +35,9 @@ class Side {
   };
 
   /** Wait for the end of a migration, numbered from 1. */
-  async end(number: number, what: string): Promise<PageferryError | undefined> {
+  async end(number: number, label: string): Promise<PageferryError | undefined> {
     await within(
-      what,
+      label,
       this.changed.until(() => this.ends.length >= number),
     );
     return this.ends[number - 1];

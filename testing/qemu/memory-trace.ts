@@ -24,8 +24,8 @@ function memoryTrace(stream: Uint8Array): MemoryTrace {
   const literals: Buffer[] = [];
   let memory: Buffer[] = [];
   let [literalBytes, records, since] = [0, 0, 0];
-  const record = (...what: unknown[]) => {
-    events.push(`${literalBytes} ${since} ${memory.map((block) => crc32(block))}: ${what.join(' ')}`);
+  const record = (...values: unknown[]) => {
+    events.push(`${literalBytes} ${since} ${memory.map((block) => crc32(block))}: ${values.join(' ')}`);
     since = 0;
   };
   const pageOf = (block: number, page: number) => {

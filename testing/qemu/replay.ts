@@ -42,7 +42,7 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   const counts = { page: 0, fill: 0, xbzrle: 0 };
   let literalBytes = 0;
   let blocks: readonly QemuBlock[] = [];
-  const record = (...what: unknown[]) => events.push(`${literalBytes}: ${what.join(' ')}`);
+  const record = (...values: unknown[]) => events.push(`${literalBytes}: ${values.join(' ')}`);
   const reader: QemuStreamReader = new QemuStreamReader({
     onLiteral(bytes, from, to) {
       literalBytes += to - from;

@@ -34,12 +34,12 @@ beforeAll(async () => {
 function expectContent(
   frame: Uint8Array,
   content: Uint8Array,
-  what: string,
+  label: string,
   capacity = content.length,
 ): void {
   const decoded = decoder.decode(frame, capacity);
   if (!agree(decoded, content))
-    expect.unreachable(`${what}: ${decoded instanceof Uint8Array ? 'other bytes' : `status ${decoded}`}`);
+    expect.unreachable(`${label}: ${decoded instanceof Uint8Array ? 'other bytes' : `status ${decoded}`}`);
 }
 
 describe.skipIf(!lib)('frames of libzstd', () => {
@@ -50,9 +50,9 @@ describe.skipIf(!lib)('frames of libzstd', () => {
         const content = n === 0 ? mixture(bytes, 1) : makePage(dice.pick(PAGE_KINDS), bytes, dice);
         const level = LEVELS[(bytes + 8 * n) % LEVELS.length]!;
         const frame = lib!.compress(content, level, { checksum: dice.oneIn(2), unsized: dice.oneIn(2) });
-        const what = `${bytes} bytes, level ${level}`;
-        expectContent(frame, content, what, bytes + dice.below(40));
-        if (!agree(reference(frame, bytes), content)) expect.unreachable(`reference: ${what}`);
+        const label = `${bytes} bytes, level ${level}`;
+        expectContent(frame, content, label, bytes + dice.below(40));
+        if (!agree(reference(frame, bytes), content)) expect.unreachable(`reference: ${label}`);
       }
     }
   });
@@ -108,11 +108,11 @@ describe.skipIf(!lib)('frames of libzstd', () => {
       literals: joined(noise.subarray(0, 70_000), noise.subarray(0, 61_000)),
       match: joined(noise, noise),
     };
-    for (const [what, content] of Object.entries(contents))
+    for (const [label, content] of Object.entries(contents))
       for (const level of [1, 3, 9]) {
         const frame = lib!.compress(content, level, { checksum: true });
-        expect(frame.length, `${what}, level ${level}`).toBeLessThan(content.length - 50_000);
-        expectContent(frame, content, `${what}, level ${level}`);
+        expect(frame.length, `${label}, level ${level}`).toBeLessThan(content.length - 50_000);
+        expectContent(frame, content, `${label}, level ${level}`);
       }
   });
 

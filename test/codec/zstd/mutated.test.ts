@@ -40,18 +40,18 @@ test.skipIf(typeof libzstd === 'string')(
       const kernel = decoder.decode(input, capacity);
       const meant = reference(input, capacity);
       const theirs = lib.decompress(input, capacity);
-      const what = () =>
+      const label = () =>
         `input ${number}: kernel ${text(kernel)}, reference ${text(meant)}, libzstd ${text(theirs)}`;
-      if (!agree(kernel, meant)) expect.unreachable(what());
+      if (!agree(kernel, meant)) expect.unreachable(label());
       if (kernel instanceof Uint8Array) {
         outcomes.accepted++;
-        if (!agree(theirs, kernel)) expect.unreachable(what());
+        if (!agree(theirs, kernel)) expect.unreachable(label());
         checkChecksums(input, kernel, capacity);
       } else if (theirs instanceof Uint8Array) {
         outcomes.lenient++;
-        if (!LENIENT.has(meant as string)) expect.unreachable(what());
+        if (!LENIENT.has(meant as string)) expect.unreachable(label());
         if (meant === 'block too large' && lib.decompressPieces(input, capacity, 1) instanceof Uint8Array)
-          expect.unreachable(`${what()}, and its decoder of streams`);
+          expect.unreachable(`${label()}, and its decoder of streams`);
       } else outcomes.refused++;
     }
     expect(outcomes.accepted).toBeGreaterThan(INPUTS / 100);

@@ -4,7 +4,12 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { type FrameHead, MAX_FRAME_HEAD_BYTES } from '../../stream/format.js';
 import { CHUNK_BYTES, MIN_PAGE_BYTES } from '../frame/chunk.js';
-import { type DecodeMemory, readExtentCount, readPagesLeft, writeDecodeJob } from '../threads/decode-job.js';
+import {
+  type DecodeMemory,
+  type DecodeResult,
+  readDecodeResult,
+  writeDecodeJob,
+} from '../threads/decode-job.js';
 import { METER_NUMBERS } from '../threads/decode-meter.js';
 import { EXTENT, Extents } from '../threads/extents.js';
 import { JOB_BYTES } from '../threads/job.js';
@@ -155,13 +160,9 @@ export class FrameSlot {
     }
   }
 
-  /** Pages that are not decoded yet, after the part that is ready. */
-  get pagesLeft(): number {
-    return readPagesLeft(this.kernels.words, this.memory.job);
-  }
-
-  get extentCount(): number {
-    return readExtentCount(this.kernels.words, this.memory.job);
+  /** Results of the last job, once it has ended. */
+  get result(): DecodeResult {
+    return readDecodeResult(this.kernels.words, this.memory.job);
   }
 
   private readonly onEnd = (cause: unknown): void => {

@@ -111,9 +111,9 @@ export class ImageDecoder {
       meter.start();
       this.chunkPages = 0;
       this.writtenPages = 0;
-      const isLast = slot.failure === undefined && slot.pagesLeft === 0;
-      for (let i = 0; i < slot.extentCount; i++)
-        await this.writeExtent(i, isLast && i === slot.extentCount - 1);
+      const { pagesLeft, extentCount } = slot.result;
+      const isLast = slot.failure === undefined && pagesLeft === 0;
+      for (let i = 0; i < extentCount; i++) await this.writeExtent(i, isLast && i === extentCount - 1);
       this.flush();
       meter.decoded(isLast ? (pageCount - 1) * pageBytes + lastPageBytes : 0);
       if (slot.failure !== undefined) throw slot.failure;

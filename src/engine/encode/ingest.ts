@@ -3,7 +3,7 @@ import type { PageIndex } from '../../dedup/page-index.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { FileRange, PageSource } from '../../page/source.js';
-import { readIngestResult, writeIngestJob } from '../threads/ingest-job.js';
+import { type IngestSettings, readIngestResult, writeIngestJob } from '../threads/ingest-job.js';
 import { jobTime } from '../threads/job.js';
 import { compareWithParent } from '../threads/survey.js';
 import type { JobEnd, Threads } from '../threads/threads.js';
@@ -19,15 +19,10 @@ export interface IngestMeter {
 }
 
 /** Context of reading; the same for every image of a stream. */
-export interface ChunkReaderContext {
+export interface ChunkReaderContext extends IngestSettings {
   readonly kernels: Kernels;
-  readonly pageBytes: number;
   readonly chunks: ChunkPool;
   readonly threads: Threads;
-  /** Address of the digest of a zero page. */
-  readonly zeroDigest: number;
-  /** Address of the key of keyed digests; absent: the digests are XXH3-128. */
-  readonly digestKey?: number;
   /** The page index in which jobs look pages up, in turn; absent: jobs look no pages up. */
   readonly lookUps?: { readonly index: PageIndex; readonly turns: Turns } | undefined;
   /** Receives the duration of every step. */
@@ -90,11 +85,12 @@ export function startIngest(
 
 /** Write the record of a chunk's job; return the file range of the parent's bytes if it has one. */
 function writeJob(
-  { kernels, pageBytes, zeroDigest, digestKey = 0, lookUps }: ChunkReaderContext,
+  context: ChunkReaderContext,
   chunk: Chunk,
   range: FileRange | undefined,
   parent: ParentAt | undefined,
 ): FileRange | undefined {
+  const { kernels, pageBytes, lookUps } = context;
   const parentBytes = parent
     ? Math.min(chunk.bytes, Math.max(0, (parent.source.bytes ?? 0) - parent.position))
     : 0;
@@ -106,8 +102,7 @@ function writeJob(
     const start = range?.isWhole ? range.offset - firstPage * pageBytes : -1;
     if (start >= 0) index.setFile(image, range!.file, start);
   }
-  const settings = { pageBytes, zeroDigest, digestKey, range, parentRange, parentBytes, lookUp };
-  writeIngestJob(kernels.words, chunk, settings);
+  writeIngestJob(kernels.words, chunk, context, { range, parentRange, parentBytes, lookUp });
   return parentRange;
 }
 

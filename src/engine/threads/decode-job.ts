@@ -7,7 +7,7 @@ import { FrameDecoder, POSITION_NUMBERS } from '../unpack/frame-decoder.js';
 import { DecodeMeter, METER_NUMBERS } from './decode-meter.js';
 import { PageDecoder } from './decode-pages.js';
 import { Extents } from './extents.js';
-import { JOB, JOB_KIND } from './job.js';
+import { beginJob, JOB_KIND } from './job.js';
 
 /** Words of the job. */
 const DECODE = {
@@ -69,10 +69,17 @@ export interface DecodeSettings {
   readonly expectedImage: number;
 }
 
+/** Results of a decoding job. */
+export interface DecodeResult {
+  /** Pages of the frame that are not decoded yet. */
+  readonly pagesLeft: number;
+  /** Number of extents, also if the job has failed after them. */
+  readonly extentCount: number;
+}
+
 /** Write the record of a job that decodes a frame from its beginning. */
 export function writeDecodeJob(words: Uint32Array, memory: DecodeMemory, frame: DecodeSettings): void {
-  const at = memory.job >>> 2;
-  words[at + JOB.KIND] = JOB_KIND.DECODE;
+  const at = beginJob(words, memory.job, JOB_KIND.DECODE);
   words[at + DECODE.HEAD] = memory.head;
   words[at + DECODE.HEAD_BYTES] = frame.headBytes;
   words[at + DECODE.DATA] = frame.data;
@@ -92,14 +99,10 @@ export function writeDecodeJob(words: Uint32Array, memory: DecodeMemory, frame: 
   words[at + DECODE.PAGES_LEFT] = frame.pageCount;
 }
 
-/** Return the number of pages that are not decoded yet. */
-export function readPagesLeft(words: Uint32Array, job: number): number {
-  return words[(job >>> 2) + DECODE.PAGES_LEFT]!;
-}
-
-/** Return the number of extents of an ended job, also if it has failed after them. */
-export function readExtentCount(words: Uint32Array, job: number): number {
-  return words[(job >>> 2) + DECODE.EXTENT_COUNT]!;
+/** Read the results of an ended job. */
+export function readDecodeResult(words: Uint32Array, job: number): DecodeResult {
+  const at = job >>> 2;
+  return { pagesLeft: words[at + DECODE.PAGES_LEFT]!, extentCount: words[at + DECODE.EXTENT_COUNT]! };
 }
 
 /**

@@ -77,7 +77,7 @@ export class PageDecoder {
       const bytes = i === run - 1 ? lastBytes : pageBytes;
       kernels.run.hash128(from + i * pageBytes, bytes, 0, 0, this.chunk.digests + 16 * (this.used + i));
     }
-    this.extents.addInPlace(entry, run, from);
+    this.extents.start(entry, run, from);
     this.used += run;
     this.left -= run;
     return true;

@@ -26,16 +26,12 @@ export class Extents {
   count = 0;
   private readonly numbers: Float64Array;
 
-  constructor(
-    buffer: ArrayBufferLike,
-    address: number,
-    private readonly maxCount: number,
-  ) {
+  constructor(buffer: ArrayBufferLike, address: number, maxCount: number) {
     this.numbers = new Float64Array(buffer, address, maxCount * EXTENT.NUMBERS);
   }
 
   get isFull(): boolean {
-    return this.count >= this.maxCount;
+    return this.count * EXTENT.NUMBERS >= this.numbers.length;
   }
 
   /** Return number `number` (one of EXTENT) of extent `index`. */
@@ -55,11 +51,6 @@ export class Extents {
     else this.start(entry, pages);
   }
 
-  /** Add a run of raw pages that stays at `address`, in its segment. */
-  addInPlace(entry: TableEntry, pages: number, address: number): void {
-    this.start(entry, pages, address);
-  }
-
   /** Add a page that equals another one: to the last extent if that continues it. */
   addReference(entry: TableEntry): void {
     const last = (this.count - 1) * EXTENT.NUMBERS;
@@ -77,7 +68,8 @@ export class Extents {
     this.numbers[(this.count - 1) * EXTENT.NUMBERS + EXTENT.CODED_BYTES] = codedBytes;
   }
 
-  private start({ codec, segment, image, page }: TableEntry, pages: number, coded = 0): void {
+  /** Start an extent. `coded`: address of a run of raw pages, which stays in its segment, or of a delta. */
+  start({ codec, segment, image, page }: TableEntry, pages: number, coded = 0): void {
     const at = this.count++ * EXTENT.NUMBERS;
     const { numbers } = this;
     numbers[at + EXTENT.CODEC] = codec.wireId;

@@ -6,7 +6,7 @@ import { nodeModule } from '../../page/node-hooks.js';
 import type { FileRange } from '../../page/source.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { confirmDuplicates } from './confirm-duplicates.js';
-import { JOB, JOB_KIND, JOB_STATUS } from './job.js';
+import { beginJob, JOB, JOB_KIND, JOB_STATUS } from './job.js';
 import { BLOCK_BYTES } from './runner-slots.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { endInTurn, type Turns } from './turns.js';
@@ -73,13 +73,17 @@ export interface IngestChunk {
   readonly references: number;
 }
 
-/** Settings of an ingest job. */
+/** Settings of all ingest jobs of a stream. */
 export interface IngestSettings {
   readonly pageBytes: number;
   /** Address of the digest of a zero page. */
   readonly zeroDigest: number;
-  /** Address of the key of keyed digests, or 0. */
-  readonly digestKey: number;
+  /** Address of the key of keyed digests; absent: the digests are XXH3-128. */
+  readonly digestKey?: number;
+}
+
+/** Sources of the pages of an ingest job. */
+interface IngestSources {
   /** The file range to read the chunk from; absent: its bytes are in memory. */
   readonly range: FileRange | undefined;
   /** The file range of the parent's pages, and the bytes available there; absent: they are not compared. */
@@ -99,24 +103,28 @@ export interface IngestResult {
 }
 
 /** Write the record of a chunk's job. If the job looks pages up, it takes the next turn, so start it. */
-export function writeIngestJob(words: Uint32Array, chunk: IngestChunk, settings: IngestSettings): void {
-  const at = chunk.job >>> 2;
-  words[at + JOB.KIND] = JOB_KIND.INGEST;
+export function writeIngestJob(
+  words: Uint32Array,
+  chunk: IngestChunk,
+  settings: IngestSettings,
+  { range, parentRange, parentBytes, lookUp }: IngestSources,
+): void {
+  const at = beginJob(words, chunk.job, JOB_KIND.INGEST);
   words[at + INGEST.ADDRESS] = chunk.address;
   words[at + INGEST.BYTES] = chunk.bytes;
   words[at + INGEST.PAGE_BYTES] = settings.pageBytes;
   words[at + INGEST.CLASSES] = chunk.classes;
   words[at + INGEST.DIGESTS] = chunk.digests;
   words[at + INGEST.ZERO_DIGEST] = settings.zeroDigest;
-  words[at + INGEST.KEY] = settings.digestKey;
-  writeRange(words, at + INGEST.FILE, settings.range);
+  words[at + INGEST.KEY] = settings.digestKey ?? 0;
+  writeRange(words, at + INGEST.FILE, range);
   words[at + INGEST.PARENT] = chunk.parent;
   words[at + INGEST.EQUAL] = chunk.equal;
-  writeRange(words, at + INGEST.PARENT_FILE, settings.parentRange);
-  words[at + INGEST.PARENT_BYTES] = settings.parentBytes;
+  writeRange(words, at + INGEST.PARENT_FILE, parentRange);
+  words[at + INGEST.PARENT_BYTES] = parentBytes;
   words[at + INGEST.TURNS] = 0;
-  if (!settings.lookUp) return;
-  const { index, turns, image, firstPage } = settings.lookUp;
+  if (!lookUp) return;
+  const { index, turns, image, firstPage } = lookUp;
   words[at + INGEST.TURNS] = turns.address;
   words[at + INGEST.TURN] = turns.take();
   words[at + INGEST.INDEX] = index.index;
@@ -147,20 +155,18 @@ export function readIngestResult(words: Uint32Array, job: number): IngestResult 
 export class IngestRunner {
   /** Ms in which the current job read files. */
   private readMs = 0;
-  /** The whole memory, for atomic operations. */
-  private readonly control: Int32Array;
   private readonly fs = nodeModule<typeof import('node:fs')>('node:fs');
 
   constructor(
     private readonly codec: CodecContext,
+    /** The whole memory, for atomic operations. */
+    private readonly control: Int32Array,
     /** Address of a buffer of BLOCK_BYTES bytes. */
     private readonly block: number,
     private readonly frameJobs: PageFrameJobs | undefined,
     /** Called with the duration of each step of `end`. */
     private readonly onMs: (ms: number) => void,
-  ) {
-    this.control = new Int32Array(codec.kernels.memory.buffer);
-  }
+  ) {}
 
   /** Read, scan and hash the pages, and compare them with the parent's. */
   run(job: number): void {
@@ -185,17 +191,14 @@ export class IngestRunner {
   }
 
   /**
-   * Set the status of a job that `run` has run: at once, or after its look-ups, which are made when its turn
-   * comes. Returns the number of jobs that ended (`endInTurn`).
+   * Look the pages of a job up when its turn comes, then set its status. Returns the number of jobs that
+   * ended (`endInTurn`), or undefined if the job has no turn.
    */
-  end(job: number, status: number): number {
+  end(job: number, status: number): number | undefined {
     const { words } = this.codec.kernels;
     const at = job >>> 2;
     const turns = words[at + INGEST.TURNS]!;
-    if (turns === 0) {
-      Atomics.store(this.control, at + JOB.STATUS, status);
-      return 1;
-    }
+    if (turns === 0) return undefined;
     words[at + INGEST.OUTCOME] = status;
     return endInTurn(this.control, turns, job, words[at + INGEST.TURN]!, this.lookUp, this.confirm);
   }

@@ -4,7 +4,7 @@ import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { runDecodeJob } from './decode-job.js';
 import { IngestRunner } from './ingest-job.js';
 import { JOB, JOB_KIND, JOB_STATUS, setJobError } from './job.js';
-import { packsWithZstd, runPackJob } from './pack-job.js';
+import { runPackJob } from './pack-job.js';
 import type { RunnerSlots } from './runner-slots.js';
 import { cpuUs, heldUs, waitedUs } from './wait-clock.js';
 
@@ -26,7 +26,7 @@ export class JobRunner {
     private readonly frameJobs?: PageFrameJobs,
   ) {
     this.control = new Int32Array(codec.kernels.memory.buffer);
-    this.ingest = new IngestRunner(codec, slots.block, frameJobs, (ms) => {
+    this.ingest = new IngestRunner(codec, this.control, slots.block, frameJobs, (ms) => {
       this.totalMs += ms;
     });
   }
@@ -59,15 +59,9 @@ export class JobRunner {
     words[at + JOB.WAIT_US] = waitUs;
     this.totalMs += ms;
     this.totalWaitMs += waitUs / 1000;
-    if (kind === JOB_KIND.INGEST) return this.ingest.end(job, status);
+    const ended = kind === JOB_KIND.INGEST ? this.ingest.end(job, status) : undefined;
+    if (ended !== undefined) return ended;
     Atomics.store(this.control, at + JOB.STATUS, status);
     return 1;
   }
-}
-
-/** Return whether a job may take long: packing with zstd takes up to a second at high levels. */
-export function isLongJob(words: ArrayLike<number>, job: number): boolean {
-  const kind = words[(job >>> 2) + JOB.KIND];
-  if (kind === JOB_KIND.PACK_PAGES) return true;
-  return kind === JOB_KIND.PACK && packsWithZstd(words, job);
 }

@@ -7,15 +7,15 @@ import { type ErrorCode, PageferryError } from '../../page/error.js';
 /** Bytes of a job's record. */
 export const JOB_BYTES = 768;
 
-/** Words of every job, as offsets from `at`. */
+/** Words of every job, as offsets from `at`. Words 4 to 62 are arguments and results of its kind. */
 export const JOB = {
   STATUS: 0,
   KIND: 1,
   /** Results: elapsed µs, and the µs of them in which the thread waited for a core. */
   WALL_US: 2,
   WAIT_US: 3,
-  /** First word of the arguments. */
-  ARGS: 4,
+  /** 1: the job may take long, as packing with zstd does: up to a second at high levels. */
+  IS_LONG: 63,
   /**
    * First word of the error: its code (high half) and its length in UTF-16 units (low half); then the units.
    */
@@ -29,6 +29,18 @@ export const JOB_STATUS = { IDLE: 0, QUEUED: 1, DONE: 2, FAILED: 3 } as const;
  * `page-frames/pack-pages-job.ts`.
  */
 export const JOB_KIND = { INGEST: 1, PACK: 2, DECODE: 3, PACK_PAGES: 4 } as const;
+
+/** Begin to write the record of a job; return the index of its first word. */
+export function beginJob(words: Uint32Array, job: number, kind: number, isLong = false): number {
+  const at = job >>> 2;
+  words[at + JOB.KIND] = kind;
+  words[at + JOB.IS_LONG] = isLong ? 1 : 0;
+  return at;
+}
+
+export function isLongJob(words: ArrayLike<number>, job: number): boolean {
+  return words[(job >>> 2) + JOB.IS_LONG] === 1;
+}
 
 /** Return the duration of an ended job, and the part of it in which the thread waited for a core. */
 export function jobTime(words: Uint32Array, job: number): { ms: number; waitMs: number } {

@@ -12,7 +12,7 @@ import {
 import type { Zstd } from '../../codec/zstd.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import type { Packing } from '../../strategy/strategy.js';
-import { JOB, JOB_KIND } from './job.js';
+import { beginJob, JOB_KIND } from './job.js';
 import type { RunnerSlots } from './runner-slots.js';
 import { canStayInRuns } from './stored-runs.js';
 
@@ -78,8 +78,7 @@ export function writePackJob(
   segment: SegmentRuns,
   { packing, byKernels, wide, output }: PackSettings,
 ): void {
-  const at = job >>> 2;
-  words[at + JOB.KIND] = JOB_KIND.PACK;
+  const at = beginJob(words, job, JOB_KIND.PACK, packing.name === 'zstd');
   words[at + PACK.RUNS] = segment.runs;
   words[at + PACK.RUN_COUNT] = segment.count;
   words[at + PACK.BYTES] = segment.bytes;
@@ -104,11 +103,6 @@ export function readPackResult(words: Uint32Array, job: number): PackResult {
   };
 }
 
-/** Return whether a packing job packs with zstd. */
-export function packsWithZstd(words: ArrayLike<number>, job: number): boolean {
-  return PACKINGS[words[(job >>> 2) + PACK.PACKING]!] === 'zstd';
-}
-
 /** Run a job. */
 export function runPackJob(codec: CodecContext, slots: RunnerSlots, zstd: ZstdSet, job: number): void {
   const { kernels } = codec;
@@ -117,6 +111,7 @@ export function runPackJob(codec: CodecContext, slots: RunnerSlots, zstd: ZstdSe
   const runs = words[at + PACK.RUNS]!;
   const count = words[at + PACK.RUN_COUNT]!;
   const bytes = words[at + PACK.BYTES]!;
+  const segment = { runs, count, bytes };
   const output = words[at + PACK.OUTPUT]!;
   let name = PACKINGS[words[at + PACK.PACKING]!]!;
   let packed = output;
@@ -125,12 +120,12 @@ export function runPackJob(codec: CodecContext, slots: RunnerSlots, zstd: ZstdSe
   else if (name === 'zstd')
     packedBytes =
       words[at + PACK.BY_KERNELS] === 1
-        ? packByKernels(codec, slots, at, { runs, count, bytes }, output)
-        : packByOther(kernels, zstd.other!, at, { runs, count, bytes }, output);
+        ? packByKernels(codec, slots, at, segment, output)
+        : packByOther(kernels, zstd.other!, at, segment, output);
   if (name === 'raw' || packedBytes >= bytes) {
     name = 'raw';
     packedBytes = bytes;
-    packed = canStayInRuns(words, runs, count, bytes) ? IN_RUNS : collect(kernels, runs, count, output);
+    packed = canStayInRuns(words, runs, count, bytes) ? IN_RUNS : collect(kernels, segment, output);
   }
   words[at + PACK.USED_PACKING] = PACKINGS.indexOf(name);
   words[at + PACK.PACKED] = packed;
@@ -161,17 +156,12 @@ function packByKernels(
 }
 
 /** As `packByKernels`, with Node's zstd or the caller's. */
-function packByOther(
-  kernels: Kernels,
-  zstd: Zstd,
-  at: number,
-  { runs, count, bytes }: SegmentRuns,
-  output: number,
-): number {
+function packByOther(kernels: Kernels, zstd: Zstd, at: number, segment: SegmentRuns, output: number): number {
+  const { bytes } = segment;
   const { words, bytes: memory } = kernels;
   // The output buffer first holds the collected segment; the result, in zstd's memory, then replaces it.
-  const segment = collect(kernels, runs, count, output);
-  const content = memory.subarray(segment, segment + bytes);
+  const start = collect(kernels, segment, output);
+  const content = memory.subarray(start, start + bytes);
   let frame = zstd.compress(content, words[at + PACK.LEVEL]! || DEFAULT_ZSTD_LEVEL);
   const secondLevel = words[at + PACK.SECOND_LEVEL]!;
   if (secondLevel !== 0) frame = shorter(frame, zstd.compress(content, secondLevel));
@@ -181,7 +171,7 @@ function packByOther(
 }
 
 /** Return the address of a segment's bytes in one piece: its only run, or a copy of all runs at `to`. */
-function collect({ words, run }: Kernels, runs: number, count: number, to: number): number {
+function collect({ words, run }: Kernels, { runs, count }: SegmentRuns, to: number): number {
   const first = runs >>> 2;
   if (count === 1) return words[first]!;
   let end = to;

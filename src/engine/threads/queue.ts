@@ -1,4 +1,5 @@
-import { isLongJob, type JobRunner } from './job-runner.js';
+import { isLongJob } from './job.js';
+import type { JobRunner } from './job-runner.js';
 
 /** Capacity of the queue, in jobs. */
 export const QUEUE_JOBS = 1024;

@@ -1,8 +1,8 @@
 import type { Slots } from '../../kernels/arena.js';
 import type { PageferryError } from '../../page/error.js';
 import { Signal } from '../../page/sync.js';
-import { JOB, JOB_STATUS, jobError } from './job.js';
-import { isLongJob, type JobRunner } from './job-runner.js';
+import { isLongJob, JOB, JOB_STATUS, jobError } from './job.js';
+import type { JobRunner } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS, takeJob } from './queue.js';
 import { closedError, type DeclaredThreads, type JobEnd, runJob, type Threads } from './threads.js';
 import { startWorkers, type Workers } from './workers.js';

@@ -16,7 +16,7 @@ import {
   PAGE_WORDS,
   payloadCapacity,
 } from '../../engine/page-frames/pack-pages-job.js';
-import { JOB, JOB_BYTES, JOB_KIND } from '../../engine/threads/job.js';
+import { beginJob, JOB_BYTES, JOB_KIND } from '../../engine/threads/job.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { FEATURES } from '../page-features.js';
@@ -168,8 +168,7 @@ export class PageBatch {
   /** Prepare the job. */
   prepare(level: number): void {
     const { words } = this.kernels;
-    const at = this.job >>> 2;
-    words[at + JOB.KIND] = JOB_KIND.PACK_PAGES;
+    const at = beginJob(words, this.job, JOB_KIND.PACK_PAGES, true);
     words[at + PACK_PAGES.PAGES] = this.pages;
     words[at + PACK_PAGES.PAGE_COUNT] = this.count;
     words[at + PACK_PAGES.PAGE_BYTES] = this.pageBytes;

@@ -16,7 +16,7 @@ for (const [command, kib] of [
   ['main', 14],
   ['store-list', 43],
   ['pack', 507],
-  ['unpack', 488],
+  ['unpack', 490],
   ['store', 543],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);

@@ -102,13 +102,16 @@ export function encodeReason(error: PageferryError): Uint8Array {
   return to.bytes;
 }
 
+/** A failure that the peer has reported. */
+export class ReportedError extends PageferryError {}
+
 /**
  * Read a peer's reason. It is printed in logs and terminals: control characters are replaced, and long
  * reasons cut.
  */
-export function decodeReason(body: Uint8Array, prefix: string): PageferryError {
+export function decodeReason(body: Uint8Array, prefix: string): ReportedError {
   const from = new WireReader(body, 'reason');
   const code = readText(from);
   const reason = readText(from).slice(0, MAX_REASON_CHARACTERS).replace(/\p{C}/gu, ' ');
-  return new PageferryError(CODES.includes(code) ? (code as ErrorCode) : 'io', `${prefix}: ${reason}`);
+  return new ReportedError(CODES.includes(code) ? (code as ErrorCode) : 'io', `${prefix}: ${reason}`);
 }

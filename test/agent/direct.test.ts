@@ -2,15 +2,22 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFailed, test } from 'vitest';
 import { Advisor } from '../../src/agent/direct/advisor.js';
-import { DIRECT_KIND, jsonBody, readAddress, readSettings } from '../../src/agent/direct/messages.js';
+import {
+  DIRECT_KIND,
+  jsonBody,
+  readAddress,
+  readResult,
+  readSettings,
+} from '../../src/agent/direct/messages.js';
 import { addressFrom, prepareDirect } from '../../src/agent/direct/outgoing.js';
+import { FRAME } from '../../src/channel/frame.js';
 import { checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
 import { type Machine, type MigrationInfo, startMachine } from '../../testing/qemu/machine.js';
 import { INSTALLED_QEMU, type Qemu } from '../../testing/qemu/versions.js';
 import { KEPT, localAddress } from '../channel/hosts.js';
 import { testFolder } from '../image/support.js';
 import { type Agents, startAgents } from '../support/agents.js';
-import { FakeMonitor } from '../support/fake-monitor.js';
+import { type FakeAnswers, FakeMonitor } from '../support/fake-monitor.js';
 import { checkerGuest, closedAfterEach, MEMORY_MIB, QEMUS } from '../support/real-guests.js';
 import { isSkipped } from '../support/skipped.js';
 
@@ -167,9 +174,9 @@ describe('without a real QEMU', () => {
   const qmp = { path: join(folder, 'fake') };
   const there = { path: join(folder, 'fake-there') };
 
-  async function fakes(kept: 'secure' | 'insecure', status: string) {
+  async function fakes(kept: 'secure' | 'insecure', status: string, answers: FakeAnswers = {}) {
     open.push(await FakeMonitor.listening(qmp.path));
-    const monitor = await FakeMonitor.listening(there.path, { 'query-status': { status } });
+    const monitor = await FakeMonitor.listening(there.path, { 'query-status': { status }, ...answers });
     open.push(monitor);
     const direct = { qmp: there, listen: { host: '0.0.0.0', port: 0 } };
     const agents = await startAgents({ folder, kept, direct });
@@ -179,7 +186,7 @@ describe('without a real QEMU', () => {
     const note = (level: string, message: string) => log.push(`${level}: ${message}`);
     const advisor = new Advisor({ qmp, peer, threads: 1, limits: {}, log: note }, () => false);
     open.push(advisor);
-    return { monitor, peer, log, note, advisor };
+    return { monitor, peer, log, note, advisor, agents };
   }
 
   test('QEMU does not migrate unencrypted where the agents encrypt', async () => {
@@ -198,6 +205,24 @@ describe('without a real QEMU', () => {
       /^warn: no direct migration: .*QEMU is running; start it with -incoming defer; the agents migrate the guest$/,
     );
     expect(monitor.commands.filter(({ execute }) => execute.startsWith('migrate'))).toEqual([]);
+  });
+
+  test('the destination reports the end once the source has read it: it may be stopped then', async () => {
+    let status = 'inmigrate';
+    const { peer, note, advisor, agents } = await fakes('insecure', status, {
+      'query-status': () => ({ status }),
+      'query-migrate': () => (status === 'running' ? { status: 'completed' } : {}),
+    });
+    const { best } = (await advisor.decide()).advice;
+    const prepared = await prepareDirect(peer, best!, note);
+    status = 'running';
+    const { channel } = prepared!;
+    await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.RESULT));
+    const answer = await channel.expect(FRAME.CHECK_ANSWER);
+    expect(readResult(answer, 'b').status).toBe('completed');
+    expect(agents.destination.ends).toEqual([]);
+    await channel.close();
+    expect(await agents.destination.end(1, 'the end of the direct migration')).toBeUndefined();
   });
 
   test('an answer can name a socket only: QEMU would run the program of exec:', () => {

@@ -141,13 +141,46 @@ describe('QEMU has everything, and does not close its connection', () => {
     expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
   });
 
+  test.each(['stopSource', 'stopDestination'] as const)('%s waits for the end', async (stop) => {
+    const { agents, socket } = await waiting();
+    const stopped = agents[stop]();
+    socket.end();
+    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+    await stopped;
+    const { text } = agents[stop === 'stopSource' ? 'source' : 'destination'];
+    expect(text).toMatch(/^warn: the agent is stopped while the guest is handed over; waiting at most /m);
+  });
+
+  test.each([
+    [
+      'stopSource',
+      /^failed: the agent was stopped; the guest was being handed over, and may run on both hosts: /m,
+    ],
+    [
+      'stopDestination',
+      /failed: the agent was stopped; QEMU may have the whole guest and run it; the guest was being/,
+    ],
+  ] as const)('%s, and QEMU does not end: both logs say that it may run the guest', async (stop, message) => {
+    const { agents } = await setting();
+    // With a return path QEMU does not close its connection before the destination has answered.
+    await sent(agents, [STREAM], 65_536);
+    await within(
+      'the last page',
+      until(() => /is verified/.test(agents.destination.text)),
+    );
+    await agents[stop]();
+    await agents.ended();
+    expect(agents.source.text.replaceAll(/^error: /gm, '')).toMatch(message);
+    expect(agents.destination.text).toMatch(/^error: failed: .*; QEMU may have the whole guest and run it$/m);
+  });
+
   test('the next attempt ends the migration after a time, and neither log claims that it failed', async () => {
     const set = await waiting({ abandonMs: 50 });
     await expectWorks(set);
     const { source, destination } = set.agents;
     expect(source.ends[0]?.message).toMatch(/^QEMU began another migration, and 50 ms later /);
     expect(source.text).toMatch(/; everything was sent, so the source's QEMU may report success$/m);
-    expect(destination.text).toMatch(/; QEMU has everything and may run the guest$/m);
+    expect(destination.text).toMatch(/; QEMU may have the whole guest and run it$/m);
   });
 });
 

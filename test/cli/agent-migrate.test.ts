@@ -12,23 +12,35 @@ import { folders } from './cli.js';
 
 const newFolder = folders();
 const STREAM = craftedStream([craftedMemory(1)]);
+let failing = 0;
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   killAgents();
   for (const one of open.splice(0)) await one.close();
 });
 
-/** Run the command beside fake QEMUs: the source's monitor answers with `answers`. */
-async function started(answers: FakeAnswers, options: readonly string[] = []) {
+interface Setting {
+  /** Answers of the source's monitor. */
+  readonly answers?: FakeAnswers;
+  readonly options?: readonly string[];
+  /** Port of the destination agent; default: that of one which is started. */
+  readonly port?: string;
+  /** Whether the destination's QEMU listens. */
+  readonly isListening?: boolean;
+}
+
+/** Run the command beside fake QEMUs. */
+async function started({ answers = {}, options = [], isListening = true, ...to }: Setting) {
   const folder = newFolder();
   const monitor = await FakeMonitor.listening(join(folder, 'qmp'), answers);
-  const qemu = await FakeDestination.listening(join(folder, 'in'));
-  open.push(monitor, qemu);
+  open.push(monitor);
+  const qemu = isListening ? await FakeDestination.listening(join(folder, 'in')) : undefined;
+  if (qemu) open.push(qemu);
   const destination = startDestination(folder, '--insecure', '--once');
   const [, port] = await destination.logs(/listening for a source agent on port (\d+)/);
   const temporary = join(folder, 'tmp');
   fs.mkdirSync(temporary);
-  const peer = ['--peer', `127.0.0.1:${port}`, '--insecure', '--threads', '1', ...options];
+  const peer = ['--peer', `127.0.0.1:${to.port ?? port}`, '--insecure', '--threads', '1', ...options];
   const command = new AgentProcess(['migrate', '--qmp', `unix:${join(folder, 'qmp')}`, ...peer], {
     env: { ...process.env, TMPDIR: temporary },
   });
@@ -41,59 +53,118 @@ const migrates = {
   'query-migrate-capabilities': [{ capability: 'return-path', state: false }],
   'query-migrate': { status: 'active' },
   migrate: ({ uri }: { uri: string }) => {
-    void send(uri.replace(/^unix:/, ''));
+    void send(uri);
     return {};
   },
 };
 
-async function send(path: string): Promise<void> {
-  const source = await FakeSource.connect(path);
+async function send(uri: string): Promise<void> {
+  const [, path, host, port] = /^(?:unix:(.+)|tcp:(.+):(\d+))$/.exec(uri)!;
+  const source = await FakeSource.connect(path ?? { host: host!, port: Number(port) });
   await source.write(cut(STREAM, 10_000));
   source.socket.end();
 }
 
-test('QEMU starts a migration, with a return path, and the guest arrives; nothing is left', async () => {
-  const { command, destination, qemu, sent, temporary } = await started(migrates);
-  const [left, arrived] = await Promise.all([command.run, destination.run]);
-  expect({ code: left.code, log: left.stderr }).toMatchObject({ code: 0 });
-  expect(arrived.code).toBe(0);
-  expectSameMemory(qemu.stream(), STREAM);
-  expect(left.stderr).toMatch(/ migration 1: the guest runs on the destination$/m);
-  expect(left.stderr).toMatch(/ return-path of this QEMU was off, and is on now$/m);
-  expect(sent('migrate')).toHaveLength(1);
-  expect(sent('migrate-set-capabilities')).toMatchObject([
-    { arguments: { capabilities: [{ capability: 'return-path', state: true }] } },
-  ]);
-  expect(sent('migrate-set-parameters')).toMatchObject([{ arguments: { 'max-bandwidth': 1e10 } }]);
-  expect(fs.readdirSync(temporary)).toEqual([]);
-});
+const RETURN_PATH = (state: boolean) => ({ capabilities: [{ capability: 'return-path', state }] });
 
-test.each<[string, FakeAnswers, RegExp]>([
+test.each([
+  ['a socket of its own', []],
+  ['a port that the system chooses', ['--listen', '127.0.0.1:0']],
+])(
+  'QEMU starts a migration to %s, with a return path, and the guest arrives; nothing is left',
+  async (_, options) => {
+    const { command, destination, qemu, sent, temporary } = await started({
+      answers: {
+        ...migrates,
+        'query-migrate': () => ({ status: sent('migrate').length > 0 ? 'active' : 'none' }),
+      },
+      options,
+    });
+    const [left, arrived] = await Promise.all([command.run, destination.run]);
+    expect({ code: left.code, log: left.stderr }).toMatchObject({ code: 0 });
+    expect(arrived.code).toBe(0);
+    expectSameMemory(qemu!.stream(), STREAM);
+    expect(left.stderr).toMatch(/ migration 1: the guest runs on the destination$/m);
+    expect(left.stderr).toMatch(/ settings of QEMU for this migration: return-path on, max-bandwidth \d+$/m);
+    expect(sent('migrate')).toHaveLength(1);
+    expect(sent('migrate-set-capabilities')).toMatchObject([{ arguments: RETURN_PATH(true) }]);
+    expect(sent('migrate-set-parameters')).toMatchObject([{ arguments: { 'max-bandwidth': 1e10 } }]);
+    expect(fs.readdirSync(temporary)).toEqual([]);
+  },
+);
+
+test.each<[string, Setting, RegExp]>([
   [
     'QEMU that may not connect',
-    { 'query-migrate': { status: 'failed', 'error-desc': 'Failed to connect: Permission denied' } },
-    /^pageferry: .*QEMU did not connect to unix:\S+: Failed to connect: Permission denied; the guest keeps running on the source\. .*see --listen$/m,
+    {
+      answers: {
+        'query-migrate': () => ({
+          status: failing++ === 0 ? 'none' : 'failed',
+          'error-desc': 'Permission denied',
+        }),
+      },
+    },
+    /^pageferry: .*QEMU did not connect to unix:\S+, which .*\(--listen\): Permission denied; the guest keeps running on the source$/m,
   ],
   [
     'QEMU that rejects the command',
-    { migrate: null },
-    /^pageferry: .*The command migrate has not been found/m,
+    { answers: { migrate: null } },
+    /^pageferry: .*The command migrate has not been found; the guest keeps running on the source$/m,
   ],
-])('%s: one error, status 1, nothing is left', async (_, answers, message) => {
-  const { command, temporary } = await started(answers);
+  [
+    'a QEMU that is a destination itself',
+    { answers: { 'query-status': { status: 'inmigrate' } } },
+    /^pageferry: .*QEMU waits for a guest itself: name the QEMU that has the guest/m,
+  ],
+  [
+    'a QEMU that migrates',
+    { answers: { 'query-migrate': { status: 'active' } } },
+    /^pageferry: .*QEMU is in another migration, in the state "active"/m,
+  ],
+  [
+    "a destination whose QEMU doesn't listen",
+    { isListening: false },
+    /^pageferry: .*QEMU at the destination does not listen at unix:\S+ \(no such socket\): start it with -incoming/m,
+  ],
+  [
+    'no destination agent',
+    { port: '1' },
+    /^pageferry: .*127\.0\.0\.1:1: connection refused.*; the guest keeps running on the source$/m,
+  ],
+])('%s: one error, status 1, QEMU has its settings back', async (_, setting, message) => {
+  const { command, sent, temporary } = await started(setting);
   const { code, stderr } = await command.run;
   expect(stderr).toMatch(message);
   expect(code).toBe(1);
+  const changes = sent('migrate-set-capabilities');
+  if (changes.length > 0) expect(changes.at(-1)).toMatchObject({ arguments: RETURN_PATH(true) });
+  expect(changes.length === 0 || changes.length === 2).toBe(true);
   expect(fs.readdirSync(temporary)).toEqual([]);
 });
 
 test('a signal before QEMU has connected cancels its migration, and is the reason of the end', async () => {
-  const { command, sent, temporary } = await started({ 'query-migrate': { status: 'setup' } });
-  await expect.poll(() => sent('query-migrate').length, { timeout: 20_000 }).toBeGreaterThan(1);
+  const { command, sent, temporary } = await started({
+    answers: { 'query-migrate': () => ({ status: sent('migrate').length > 0 ? 'setup' : 'none' }) },
+  });
+  await expect.poll(() => sent('migrate').length, { timeout: 20_000 }).toBe(1);
   command.child.kill('SIGINT');
   const { signal, stderr } = await command.run;
+  expect(stderr).toMatch(/ failed: stopped by SIGINT; the guest keeps running on the source$/m);
   expect(stderr).toMatch(/^pageferry: stopped by SIGINT$/m);
   expect(signal).toBe('SIGINT');
   expect(sent('migrate_cancel')).toHaveLength(1);
   expect(fs.readdirSync(temporary)).toEqual([]);
+});
+
+test.each([
+  ['is missing', 'none', /^pageferry: .*none: cannot create a temporary folder there \(TMPDIR\): .*ENOENT/m],
+  ['is too long', 'x'.repeat(100), /^pageferry: .*TMPDIR: .*a UNIX socket's path has at most .*--listen$/m],
+])('a TMPDIR that %s is one line', async (_, name, message) => {
+  const folder = newFolder();
+  const temporary = join(folder, name);
+  if (name !== 'none') fs.mkdirSync(temporary);
+  const args = ['migrate', '--qmp', 'unix:/x', '--peer', '127.0.0.1:1', '--insecure'];
+  const { code, stderr } = await new AgentProcess(args, { env: { ...process.env, TMPDIR: temporary } }).run;
+  expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
+  expect(stderr).toMatch(/^[^\n]+\n$/);
 });

@@ -34,7 +34,7 @@ export async function answerCheck(
   try {
     for (;;) {
       const frame = await channel.receive();
-      if (!frame) return direct.close(channel.unexpected(frame, FRAME.CHECK));
+      if (!frame) return direct.close(new PageferryError('io', `${channel.peer} closed its channel`));
       if (frame.type !== FRAME.CHECK) throw channel.unexpected(frame, FRAME.CHECK);
       const { body } = frame;
       switch (body[0]) {

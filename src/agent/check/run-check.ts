@@ -35,18 +35,37 @@ const OLDER_AGENT = /this version knows 1 … \d+/;
 type Ask = (body: Uint8Array) => Promise<Uint8Array>;
 
 /** Ask a destination agent what it is, and measure the channel. @throws PageferryError */
-export async function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> {
+export function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> {
+  return checked(peer, async (channel, ask) => {
+    const destination = await askFacts(channel, ask);
+    const roundTripMs = await measureRoundTrip(ask, channel.peer);
+    const bitsPerSecond = await measureRate(channel, ask);
+    return { destination, identities: channel.identities, roundTripMs, bitsPerSecond };
+  });
+}
+
+/** Ask a destination agent what it is. @throws PageferryError */
+export function askDestination(peer: ConnectOptions): Promise<DestinationFacts> {
+  return checked(peer, askFacts);
+}
+
+async function askFacts(channel: FrameChannel, ask: Ask): Promise<DestinationFacts> {
+  const question = Buffer.concat([Uint8Array.of(CHECK_KIND.QUESTION), channel.session!.peerId]);
+  return readFacts(await ask(question), channel.peer);
+}
+
+/** Run `check` on a channel of its own. */
+async function checked<T>(
+  peer: ConnectOptions,
+  check: (channel: FrameChannel, ask: Ask) => Promise<T>,
+): Promise<T> {
   const channel = await connectChannel(peer);
   const ask: Ask = async (body) => {
     await channel.send(FRAME.CHECK, body);
     return expectAnswer(channel, FRAME.CHECK_ANSWER, 'it did not answer the check', peer);
   };
   try {
-    const question = Buffer.concat([Uint8Array.of(CHECK_KIND.QUESTION), channel.session!.peerId]);
-    const destination = readFacts(await ask(question), channel.peer);
-    const roundTripMs = await measureRoundTrip(ask, channel.peer);
-    const bitsPerSecond = await measureRate(channel, ask);
-    return { destination, identities: channel.identities, roundTripMs, bitsPerSecond };
+    return await check(channel, ask);
   } catch (cause) {
     throw explained(channel, cause);
   } finally {

@@ -100,7 +100,7 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
       listener.close();
       for (const channel of others)
         channel.fail(new PageferryError('io', 'the agent was stopped'), FRAME.REFUSE);
-      for (const session of sessions.keys()) session.stop('the agent was stopped');
+      for (const session of sessions.keys()) session.stopSafely('the agent was stopped');
       await Promise.all(sessions.values());
     },
   };

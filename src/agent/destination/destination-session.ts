@@ -6,11 +6,13 @@ import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
+import { asError } from '../as-error.js';
 import { checkSameBase } from '../base-image-check.js';
 import { openIncoming } from '../direct/incoming.js';
 import { DestinationReporter } from '../flow/destination-report.js';
 import { MAIN, MAX_CONNECTIONS } from '../flow/in-flight-window.js';
 import { qemuAddress, UUID_BYTES, uuidText } from '../guest-uuid.js';
+import { endAfterHandOver, MAY_RUN } from '../hand-over.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { acceptBytes, readMigrate } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
@@ -47,6 +49,7 @@ export class DestinationSession {
   private processedBytes = 0;
   /** QEMU has everything. */
   private isDelivered = false;
+  private hasQemuFailed = false;
   private isComplete = false;
   /** Fraction of the time that no frame is queued. */
   private readonly idle = new BusyFraction(performance.now());
@@ -72,8 +75,9 @@ export class DestinationSession {
       await this.migrate();
       this.log('info', 'QEMU runs the guest');
     } catch (cause) {
+      const { mayRun } = this;
       error = this.fail(cause);
-      const state = this.isDelivered ? '; QEMU has everything and may run the guest' : '';
+      const state = mayRun && !error.message.includes(MAY_RUN) ? `; ${MAY_RUN}` : '';
       this.log('error', `failed: ${error.message}${state}`);
     }
     this.metered.end(error ? 'failed' : 'completed');
@@ -85,8 +89,30 @@ export class DestinationSession {
     this.fail(new PageferryError('io', reason));
   }
 
+  /** Stop the migration, unless it ends by itself while the guest is handed over. */
+  stopSafely(reason: string): void {
+    const end = () => this.stop(reason);
+    if (this.mayRun) endAfterHandOver(this.lifetime, this.log, end);
+    else end();
+  }
+
+  /** QEMU may have everything. Memory that was not verified is not read here: only its end tells. */
+  private get mayRun(): boolean {
+    return !this.hasQemuFailed && (this.isDelivered || (this.stream?.isVerified ?? false));
+  }
+
   private fail(cause: unknown): PageferryError {
-    return this.lifetime.fail(cause, this.stream ? FRAME.FAILED : FRAME.REFUSE);
+    const error = asError(cause);
+    const reason = this.mayRun
+      ? new PageferryError(error.code, `${error.message}; ${MAY_RUN}`, { cause })
+      : error;
+    return this.lifetime.fail(reason, this.stream ? FRAME.FAILED : FRAME.REFUSE);
+  }
+
+  /** QEMU, or the way to it, has failed. */
+  private failOfQemu(cause: unknown): void {
+    if (!this.isOver) this.hasQemuFailed = true;
+    this.fail(cause);
   }
 
   private async migrate(): Promise<void> {
@@ -131,7 +157,7 @@ export class DestinationSession {
       const frame = await this.receive();
       isEnded = frame.type === FRAME.ENDED && frame.body[0] === MAIN;
       const done = this.process(frame, stream);
-      done.catch((cause) => this.fail(cause));
+      done.catch((cause) => this.failOfQemu(cause));
       if (frame.type === FRAME.ENDED) processed.push(done);
     }
     // The source sends nothing more; the end of its channel ends this side at once.
@@ -214,7 +240,7 @@ export class DestinationSession {
   private async connect(connection: QemuConnection): Promise<void> {
     await connection.open();
     const closed = connection.answers().then(() => this.closed(connection));
-    closed.catch((cause) => this.fail(cause));
+    closed.catch((cause) => this.failOfQemu(cause));
     this.closings.push(closed);
   }
 
@@ -255,7 +281,7 @@ export class DestinationSession {
       this.log('info', `all memory arrived and is verified: digest ${digestText(digest!)}`);
   }
 
-  private log(level: 'info' | 'warn' | 'error', message: string): void {
+  private readonly log = (level: 'info' | 'warn' | 'error', message: string): void => {
     this.options.log({ level, migration: this.number, message });
-  }
+  };
 }

@@ -1,6 +1,7 @@
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
 import { asError } from '../as-error.js';
+import { ENDED } from '../qmp/can-migrate.js';
 import type { QemuMonitor } from '../qmp/monitor.js';
 
 /** Limits on waits for the source's QEMU, in ms. */
@@ -18,7 +19,6 @@ export const QEMU_TIMES: QemuTimes = { setupMs: 5000, cancelMs: 10_000, handOver
 const POLL_MS = 5;
 /** States in which a cancelled migration leaves the guest at the source. */
 export const CANCELLABLE: ReadonlySet<string> = new Set(['setup', 'active', 'wait-unplug', 'pre-switchover']);
-export const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
 
 /**
  * Cancel QEMU's migration, and return how it ended. QEMU 10.0.2 that is cancelled while it opens channels of

@@ -3,6 +3,7 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import { checkSessionId } from '../../channel/handshake.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
+import { sleep } from '../../page/sync.js';
 import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
 import type { DestinationAgentOptions } from '../destination/options.js';
@@ -10,6 +11,9 @@ import type { MeteredMigration } from '../metrics.js';
 import { QemuMonitor } from '../qmp/monitor.js';
 import { qemuUri } from '../qmp/uri.js';
 import { DIRECT_KIND, type IncomingResult, jsonBody, readJsonBody, readSettings } from './messages.js';
+
+/** The source closes the channel within this time after the answer that ends a direct migration. */
+const CLOSE_MS = 1000;
 
 /**
  * Have a QEMU that was started with `-incoming defer` listen at `address`, unless it listens already. @throws
@@ -39,6 +43,8 @@ export async function isDeferred(qmp: Address): Promise<boolean> {
 export class DirectIncoming {
   private metered: MeteredMigration | undefined;
   private before: MigrationSettings | undefined;
+  /** How a direct migration ended, until that is reported. */
+  private result: { readonly error: PageferryError | undefined } | undefined;
 
   constructor(
     private readonly channel: FrameChannel,
@@ -68,11 +74,22 @@ export class DirectIncoming {
       content = this.isActive ? await this.end({ status: 'failed', error: message }) : { error: message };
     }
     await channel.send(FRAME.CHECK_ANSWER, jsonBody(kind, content));
+    await this.reportEnd();
   }
 
   /** The channel has ended. */
   close(cause: unknown): void {
     if (this.isActive) void this.end({ status: 'failed', error: asError(cause).message });
+    void this.reportEnd();
+  }
+
+  /** Call `onEnd` after the end, once the source has closed the channel: it may end this agent. */
+  private async reportEnd(): Promise<void> {
+    const { result, options } = this;
+    if (!result) return;
+    this.result = undefined;
+    await sleep(CLOSE_MS, this.channel.signal).catch(() => {});
+    options.onEnd?.(result.error);
   }
 
   /** A question that was recorded in another session is refused. */
@@ -136,18 +153,18 @@ export class DirectIncoming {
   }
 
   private async end(result: IncomingResult, monitor?: QemuMonitor): Promise<IncomingResult> {
-    const { log, onEnd } = this.options;
+    const { log } = this.options;
     this.metered?.end(result.status === 'completed' ? 'completed' : 'failed');
     this.metered = undefined;
     if (result.status === 'completed') {
       log({ level: 'info', migration: 0, message: 'QEMU runs the guest, which was migrated directly' });
       // The guest may be migrated from here, by the operator's settings.
       if (monitor && this.before) await monitor.apply(this.before).catch(() => {});
-      onEnd?.(undefined);
+      this.result = { error: undefined };
     } else {
       const error = new PageferryError('io', `the direct migration failed: ${result.error}`);
       log({ level: 'error', migration: 0, message: `failed: ${error.message}` });
-      onEnd?.(error);
+      this.result = { error };
     }
     return result;
   }

@@ -8,9 +8,10 @@ import { sleep } from '../../page/sync.js';
 import type { ModeEstimate } from '../advise/estimate.js';
 import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
+import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
 import type { QemuMonitor, QemuProgress } from '../qmp/monitor.js';
 import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../source/guest-state.js';
-import { CANCELLABLE, cancelMigration, ENDED, QEMU_TIMES, type QemuTimes, stuck } from './cancel.js';
+import { CANCELLABLE, cancelMigration, QEMU_TIMES, type QemuTimes, stuck } from './cancel.js';
 import { DIRECT_KIND, jsonBody, readAddress, readResult, sharedSettings } from './messages.js';
 
 const POLL_MS = 50;
@@ -90,7 +91,7 @@ export async function migrateDirectly(
   const { settings } = migration.mode;
   let before: MigrationSettings | undefined;
   try {
-    await (isStarted ? cancelToAgent(monitor, times) : checkNotMigrating(monitor));
+    await (isStarted ? cancelToAgent(monitor, times) : checkCanMigrate(monitor));
     before = await monitor.settings(settings);
     await monitor.apply(settings);
     await monitor.migrate(uri);
@@ -118,13 +119,6 @@ async function cancelToAgent(monitor: QemuMonitor, times: QemuTimes): Promise<vo
       `QEMU is in the state "${status}", not in a migration to this agent: it was cancelled, or --qmp names another QEMU`,
     );
   await cancelMigration(monitor, times);
-}
-
-/** @throws PageferryError where QEMU is in a migration */
-async function checkNotMigrating(monitor: QemuMonitor): Promise<void> {
-  const { status } = await monitor.progress();
-  if (status !== 'none' && !ENDED.has(status))
-    throw new PageferryError('io', `QEMU is in another migration, in the state "${status}"`);
 }
 
 /** Wait for the end of QEMU's migration. @throws PageferryError where it fails, or leads nowhere */

@@ -10,6 +10,8 @@ import type { SourceConnections } from './connections.js';
 
 /** Reads the destination's frames: acks, and the bytes of QEMU's return path. */
 export class AnswerReader {
+  /** The destination's QEMU has ended, and has not reported that it runs the guest. */
+  isRejected = false;
   /** QEMU uses a return path: the source's QEMU learns how the migration ended. */
   hasReturnPath = false;
   /** The destination's QEMU ended its return path with this error; 0 is success. */
@@ -63,6 +65,7 @@ export class AnswerReader {
    */
   checkReturnPath(): void {
     if (!this.hasReturnPath || this.shutError === 0) return;
+    this.isRejected = true;
     const found = this.shutError === undefined ? 'it closed its return path' : `error ${this.shutError}`;
     throw new PageferryError('io', `the destination's QEMU rejected the guest: ${found}`);
   }

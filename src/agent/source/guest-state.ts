@@ -3,6 +3,10 @@ export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
 export const RUNS_ON_DESTINATION =
   'the guest runs on the destination, and pages that were not sent are only on the source';
 
+/** The failure came between the last page and the report that the guest runs. */
+export const MAY_RUN_ON_BOTH =
+  "the guest was being handed over, and may run on both hosts: look at query-status of the destination's QEMU, and quit one of both";
+
 /** Reports of the return path. */
 export interface AnswerState {
   /** The source's QEMU learns of the failure. */
@@ -18,6 +22,10 @@ export interface SentState {
   readonly mayBePostcopy: boolean;
   /** QEMU has sent its whole stream. */
   readonly isWhole: boolean;
+  /** All memory was sent, and nothing says that the destination's QEMU did not get the rest. */
+  readonly mayBeHandedOver: boolean;
+  /** QEMU has closed its connection in the middle of the stream. */
+  readonly isCut: boolean;
 }
 
 /** Return where the guest is after a migration that failed. */
@@ -27,12 +35,14 @@ export function guestState({
   isPostcopy,
   mayBePostcopy,
   isWhole,
+  mayBeHandedOver,
+  isCut,
 }: AnswerState & SentState): string {
   if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
   if (isPostcopy) return RUNS_ON_DESTINATION;
   if (mayBePostcopy)
     return "the guest runs on the destination if post-copy has begun (query-migrate of the source's QEMU: postcopy-paused), else on the source";
-  return isWhole && !hasReturnPath
-    ? "everything was sent, so the source's QEMU may report success"
-    : RUNS_ON_SOURCE;
+  if (isWhole && !hasReturnPath) return "everything was sent, so the source's QEMU may report success";
+  if (isCut) return `${RUNS_ON_SOURCE}, unless its QEMU has ended`;
+  return mayBeHandedOver ? MAY_RUN_ON_BOTH : RUNS_ON_SOURCE;
 }

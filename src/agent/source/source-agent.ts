@@ -1,7 +1,8 @@
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { listenAt } from '../../channel/transports/sockets.js';
 import { SerialQueue } from '../../page/sync.js';
+import { asError } from '../as-error.js';
 import { Advisor } from '../direct/advisor.js';
 import { stepAside } from '../direct/step-aside.js';
 import { RateLimiter } from '../flow/rate-limiter.js';
@@ -40,10 +41,11 @@ export async function startSourceAgent(options: SourceAgentOptions): Promise<Sou
     },
     ({ message }) => log({ level: 'error', migration: 0, message }),
   );
+  if (!('path' in listen)) sessions.listen = { ...listen, port: (server.address() as AddressInfo).port };
   log({
     level: 'info',
     migration: 0,
-    message: `listening for QEMU at ${addressText(listen)}; the destination agent is ${peer.address}`,
+    message: `listening for QEMU at ${addressText(sessions.listen)}; the destination agent is ${peer.address}`,
   });
   return {
     startMigration: (warmUp, signal) => sessions.startMigration(warmUp, signal),
@@ -66,13 +68,18 @@ class SourceSessions {
   private isClosed = false;
   /** The agents carry the migration that the agent starts. */
   private isDecided = false;
+  /** Gives QEMU its settings back, after the failure of a migration that the agent has started. */
+  private restore: (() => Promise<void>) | undefined;
+  /** Where the agent listens. */
+  listen: Address;
   private count = 0;
   private readonly memory: MemoryShares;
   private readonly limiter: RateLimiter | undefined;
   private readonly advisor: Advisor | undefined;
 
   constructor(private readonly options: SourceAgentOptions) {
-    const { cacheBytes, maxBitsPerSecond } = options;
+    const { cacheBytes, maxBitsPerSecond, listen } = options;
+    this.listen = listen;
     this.advisor = this.createAdvisor();
     this.memory = new MemoryShares(cacheBytes, this.maxMigrations);
     if (maxBitsPerSecond !== undefined) this.limiter = new RateLimiter(maxBitsPerSecond);
@@ -92,19 +99,30 @@ class SourceSessions {
     this.advisor?.close();
     this.stopTimers();
     for (const socket of this.waiting.splice(0)) socket.destroy();
-    for (const session of this.sessions.keys()) session.stop('the agent was stopped');
+    for (const session of this.sessions.keys()) session.stopSafely('the agent was stopped');
     await Promise.all(this.sessions.values());
   }
 
   async startMigration(warmUp: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await this.tryMigration(warmUp, signal);
+    } catch (cause) {
+      // The program then reports the signal alone.
+      const message = `failed: ${asError(cause).message}`;
+      if (signal.aborted) this.options.log({ level: 'error', migration: 0, message });
+      throw cause;
+    }
+  }
+
+  private async tryMigration(warmUp: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { advisor, options } = this;
-    const { listen, log } = options;
+    const { peer, log } = options;
     const qmp = options.qmp!.address;
     if (advisor && (await this.migrateDirectly(advisor, qmp, signal))) return options.onEnd?.(undefined);
     this.isDecided = true;
     const before = this.count;
-    await startMigration({
-      ...{ qmp, listen, warmUp, signal, hasConnected: () => this.count > before },
+    this.restore = await startMigration({
+      ...{ qmp, peer, listen: this.listen, warmUp, signal, hasConnected: () => this.count > before },
       log: (level, message) => log({ level, migration: 0, message }),
     });
   }
@@ -222,11 +240,12 @@ class SourceSessions {
       ++this.count,
       socket,
     );
-    const running = session.run().then((error) => {
+    const running = session.run().then(async (error) => {
+      if (error) await this.restore?.();
       this.sessions.delete(session);
       this.memory.release(cacheBytes);
       this.stopTimers();
-      options.onEnd?.(error);
+      options.onEnd?.(error, session.endMessage);
       for (const next of this.waiting.splice(0)) this.admit(next);
     });
     this.sessions.set(session, running);

@@ -3,6 +3,7 @@ import { expectAnswer } from '../../channel/answer.js';
 import { connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
+import { ReportedError } from '../../channel/handshake-messages.js';
 import { channelTimes } from '../../channel/security.js';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
@@ -17,6 +18,7 @@ import { MAIN } from '../flow/in-flight-window.js';
 import type { RateShare } from '../flow/rate-limiter.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
 import { uuidOfStream } from '../guest-uuid.js';
+import { endAfterHandOver, MAY_RUN } from '../hand-over.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { migrateBytes, readAccept } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
@@ -49,6 +51,8 @@ export class SourceSession {
   private readonly agreed: Promise<AgreedMigration>;
   private agree!: (agreed: AgreedMigration) => void;
   private stream: SourceStream | undefined;
+  /** Why the migration failed, and where the guest is. */
+  endMessage: string | undefined;
   /** Everything is sent: the destination's QEMU has to end the migration. */
   isSent = false;
   /** QEMU migrates the guest directly. */
@@ -88,8 +92,9 @@ export class SourceSession {
     } catch (cause) {
       error = this.lifetime.fail(cause);
       // A failure of a direct migration states where the guest is, whatever ended the session first.
-      const state = this.stream?.guestState(this.answers) ?? RUNS_ON_SOURCE;
-      this.log('error', `failed: ${this.isDirect ? asError(cause).message : `${error.message}; ${state}`}`);
+      const message = this.isDirect ? asError(cause).message : `${error.message}; ${this.stateAfter(error)}`;
+      this.log('error', `failed: ${message}`);
+      this.endMessage = message;
     }
     this.metered.end(error ? 'failed' : 'completed');
     await this.lifetime.end();
@@ -139,6 +144,21 @@ export class SourceSession {
 
   stop(reason: string): void {
     this.lifetime.fail(new PageferryError('io', reason));
+  }
+
+  /** Stop the migration, unless it ends by itself while the guest is handed over. */
+  stopSafely(reason: string): void {
+    const end = () => this.stop(reason);
+    if (this.stream?.isHandingOver) endAfterHandOver(this.lifetime, this.log, end);
+    else end();
+  }
+
+  /** Where the guest is after a failure. */
+  private stateAfter(error: PageferryError): string {
+    // A destination that has failed knows whether its QEMU may run the guest.
+    const isExcluded =
+      this.answers.isRejected || (error instanceof ReportedError && !error.message.includes(MAY_RUN));
+    return this.stream?.guestState(this.answers, !isExcluded) ?? RUNS_ON_SOURCE;
   }
 
   /** Return whether QEMU has migrated the guest directly. A failure of that states where the guest is. */
@@ -264,9 +284,9 @@ export class SourceSession {
     this.log('info', summary(stats, agreed.channel.window.sentBytes));
   }
 
-  private log(level: 'info' | 'warn' | 'error', message: string): void {
+  private readonly log = (level: 'info' | 'warn' | 'error', message: string): void => {
     this.options.log({ level, migration: this.number, message });
-  }
+  };
 }
 
 /** `sent 216 MB for 395 MB of migration stream (45% less) in 4 rounds` */

@@ -38,6 +38,7 @@ export class SourceStream {
   /** The mark that was passed last, until the channels of multifd have met there. */
   private mark: 'multifd-flush' | 'section-end' | undefined;
   private isWhole = false;
+  private isCut = false;
   /** QEMU sent xbzrle records, whose pages no digest covers. */
   private hasXbzrle = false;
 
@@ -64,14 +65,23 @@ export class SourceStream {
   finish(): string | undefined {
     const brokeOff = this.reader.finish();
     this.isWhole = brokeOff === undefined;
+    this.isCut = !this.isWhole;
     return brokeOff;
   }
 
-  /** Where the guest is if the migration fails now. */
-  guestState({ hasReturnPath, hasSucceeded }: AnswerState): string {
-    const { isPostcopy, isWhole, isUnread, advisesPostcopy } = this;
-    const mayBePostcopy = isUnread && (advisesPostcopy || this.map === undefined);
-    return guestState({ hasReturnPath, hasSucceeded, isPostcopy, mayBePostcopy, isWhole });
+  /** All memory is sent, and the state of devices follows: the guest is stopped. */
+  get isHandingOver(): boolean {
+    return this.hasDigest;
+  }
+
+  /** Where the guest is if the migration fails now; `mayBeHandedOver` where the failure does not exclude it. */
+  guestState({ hasReturnPath, hasSucceeded }: AnswerState, mayBeHandedOver: boolean): string {
+    const { isPostcopy, isWhole, isCut, isUnread, advisesPostcopy } = this;
+    return guestState({
+      ...{ hasReturnPath, hasSucceeded, isPostcopy, isWhole, isCut },
+      mayBePostcopy: isUnread && (advisesPostcopy || this.map === undefined),
+      mayBeHandedOver: mayBeHandedOver && this.isHandingOver,
+    });
   }
 
   /** Send the next bytes. @throws the cause that ended the migration */

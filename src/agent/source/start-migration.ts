@@ -1,7 +1,11 @@
+import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
-import { UNLIMITED_BANDWIDTH } from '../advise/settings.js';
+import { type MigrationSettings, settingsText, UNLIMITED_BANDWIDTH } from '../advise/settings.js';
+import { qemuProblem } from '../check/report.js';
+import { askDestination } from '../check/run-check.js';
+import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
 import { maxBandwidth } from '../qmp/guest-facts.js';
 import { QemuMonitor } from '../qmp/monitor.js';
 import { qemuUri } from '../qmp/uri.js';
@@ -9,12 +13,15 @@ import { RUNS_ON_SOURCE } from './guest-state.js';
 
 /** QEMU connects within this time after `migrate`; its monitor can be silent for seconds then. */
 const CONNECT_MS = 30_000;
+/** QEMU ends a migration within this time once its connection is closed. */
+const END_MS = 500;
 const POLL_MS = 20;
 
 /** A migration to the agent that QEMU is to start. */
 interface MigrationStart {
   /** The monitor of the source's QEMU. */
   readonly qmp: Address;
+  readonly peer: ConnectOptions;
   /** Where the agent listens for QEMU. */
   readonly listen: Address;
   /** Whether QEMU has connected to the agent. */
@@ -26,57 +33,91 @@ interface MigrationStart {
 }
 
 /**
- * Have QEMU migrate its guest to the agent, and resolve once it has connected. @throws PageferryError where
- * it does not; the reason of `signal`
+ * Have QEMU migrate its guest to the agent, and resolve once it has connected, to a function that gives QEMU
+ * its settings back. @throws PageferryError with the state of the guest
  */
-export async function startMigration({
-  qmp,
-  listen,
-  hasConnected,
-  warmUp,
-  signal,
-  log,
-}: MigrationStart): Promise<void> {
-  const uri = qemuUri(listen);
-  const monitor = await QemuMonitor.connect(qmp);
-  let hasStarted = false;
+export async function startMigration(start: MigrationStart): Promise<() => Promise<void>> {
+  const { qmp, peer, signal, warmUp, log } = start;
+  let before: MigrationSettings | undefined;
+  const restore = async () => {
+    if (before) await restoreSettings(qmp, before).catch(() => {});
+  };
   try {
-    await setUp(monitor, log);
-    await warmUp();
-    signal.throwIfAborted();
-    await monitor.migrate(uri);
-    hasStarted = true;
+    const problem = qemuProblem(await askDestination({ ...peer, signal }));
+    if (problem !== undefined) throw new PageferryError('io', problem);
+    const monitor = await QemuMonitor.connect(qmp);
+    try {
+      await checkCanMigrate(monitor);
+      const settings = await missingSettings(monitor);
+      before = await monitor.settings(settings);
+      await monitor.apply(settings);
+      log('info', `settings of QEMU for this migration: ${settingsText(settings)}`);
+      await warmUp();
+      signal.throwIfAborted();
+      await migrated(monitor, start);
+    } finally {
+      monitor.close();
+    }
+    return restore;
+  } catch (cause) {
+    await restore();
+    const { message } = signal.aborted ? signal.reason : (cause as Error);
+    throw new PageferryError('io', `${message}; ${RUNS_ON_SOURCE}`, { cause });
+  }
+}
+
+/** The settings of a migration through agents that QEMU's defaults do not have. */
+async function missingSettings(monitor: QemuMonitor): Promise<MigrationSettings> {
+  const parameters = await monitor.parameters();
+  return {
+    // Without it QEMU reports success once it has written the last byte, even if the destination fails.
+    capabilities: { 'return-path': true },
+    // The default, 1 Gbit/s, counts pages before they are packed.
+    parameters: maxBandwidth(parameters) === undefined ? { 'max-bandwidth': UNLIMITED_BANDWIDTH } : {},
+  };
+}
+
+/** Have QEMU migrate, and wait until it has connected; else cancel the migration. */
+async function migrated(
+  monitor: QemuMonitor,
+  { listen, hasConnected, signal }: MigrationStart,
+): Promise<void> {
+  const uri = qemuUri(listen);
+  await monitor.migrate(uri);
+  try {
     const endMs = performance.now() + CONNECT_MS;
     while (!hasConnected()) {
       const { status, error } = await monitor.progress();
-      if (status === 'failed' || status === 'cancelled')
-        throw notConnected(uri, status === 'cancelled' ? 'it was cancelled' : (error ?? 'no reason given'));
+      if (status === 'cancelled') throw notConnected(uri, 'it was cancelled');
+      if (status === 'failed') throw notConnected(uri, error ?? 'no reason given');
       if (performance.now() >= endMs) throw notConnected(uri, `nothing within ${CONNECT_MS} ms`);
       await sleep(POLL_MS, signal);
     }
   } catch (cause) {
-    if (hasStarted) await monitor.cancel().catch(() => {});
+    await monitor.cancel().catch(() => {});
     throw cause;
-  } finally {
-    monitor.close();
   }
-}
-
-/** Change two defaults of QEMU that do not suit a migration through agents. */
-async function setUp(monitor: QemuMonitor, log: MigrationStart['log']): Promise<void> {
-  // Without it QEMU reports success once it has written the last byte, even if the destination fails.
-  if (!(await monitor.capabilities()).has('return-path')) {
-    await monitor.setCapabilities({ 'return-path': true });
-    log('info', 'return-path of this QEMU was off, and is on now');
-  }
-  // The default, 1 Gbit/s, counts pages before they are packed.
-  if (maxBandwidth(await monitor.parameters()) === undefined)
-    await monitor.setParameters({ 'max-bandwidth': UNLIMITED_BANDWIDTH });
 }
 
 function notConnected(uri: string, reason: string): PageferryError {
   return new PageferryError(
     'io',
-    `QEMU did not connect to ${uri}: ${reason}; ${RUNS_ON_SOURCE}. Its user must be allowed to connect there: see --listen`,
+    `QEMU did not connect to ${uri}, which its user must be allowed to (--listen): ${reason}`,
   );
+}
+
+/** Give QEMU its settings back. It accepts them only once its migration has ended. */
+async function restoreSettings(qmp: Address, settings: MigrationSettings): Promise<void> {
+  const monitor = await QemuMonitor.connect(qmp);
+  try {
+    const endMs = performance.now() + END_MS;
+    while (performance.now() < endMs) {
+      const { status } = await monitor.progress();
+      if (status === 'none' || ENDED.has(status)) break;
+      await sleep(POLL_MS);
+    }
+    await monitor.apply(settings);
+  } finally {
+    monitor.close();
+  }
 }

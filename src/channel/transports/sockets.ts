@@ -4,7 +4,7 @@ import { dirname, resolve as resolvePath } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import { socketReason } from '../../page/socket-reason.js';
 import { errorReason } from '../security.js';
-import { type Address, addressText, MAX_PATH_BYTES } from './address.js';
+import { type Address, addressText, MAX_PATH_BYTES, parsePath } from './address.js';
 import { socketState } from './socket-state.js';
 
 /** Return the address of a socket's peer, for messages. */
@@ -63,8 +63,10 @@ function absolute(address: Address): Address {
   return Buffer.byteLength(path) <= MAX_PATH_BYTES ? { path } : address;
 }
 
-/** Listen at an address. @throws PageferryError `io` */
+/** Listen at an address. @throws PageferryError `io`; `bad-argument` for a path that is too long */
 export function startListening(server: Server, address: Address): Promise<void> {
+  // Node cuts a longer path off, and listens there.
+  if ('path' in address) parsePath(address.path);
   return new Promise((resolve, reject) => {
     const onError = (cause: Error) =>
       reject(

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { type Address, parsePath } from '../../channel/transports/address.js';
 import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
+import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';
 import { address } from './options.js';
 import { STOP_MS } from './run.js';
@@ -19,6 +21,7 @@ export const migrate = defineCommand({
     },
     ...OPTIONS,
     qmp: { ...OPTIONS.qmp, help: "QMP socket of this host's QEMU", required: true },
+    'max-rate': { ...OPTIONS['max-rate'], help: 'limit on the bytes to the destination: 500Mbit, 2Gbit' },
   },
   details: [
     'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. The log is printed on standard error.',
@@ -28,15 +31,29 @@ export const migrate = defineCommand({
   stopMs: STOP_MS,
   async run({ values, signal }) {
     const folder = values.listen === undefined ? createTemporaryFolder() : undefined;
-    const listen = values.listen ?? { path: join(folder!.path, 'qemu') };
     try {
-      const hasEnded = await runSource(
+      const listen = values.listen ?? privateSocket(folder!.path);
+      const isComplete = await runSource(
         { ...values, once: true, migrations: 1 },
         { listen, signal, begin: (agent, warm) => agent.startMigration(warm, signal) },
       );
-      if (!hasEnded) throw signal.reason;
+      if (!isComplete) throw signal.reason;
     } finally {
       folder?.remove();
     }
   },
 });
+
+/** The path of a socket in a folder. @throws PageferryError `bad-argument` if it is too long for one */
+function privateSocket(folder: string): Address {
+  const path = join(folder, 'qemu');
+  try {
+    parsePath(path);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new PageferryError('bad-argument', `TMPDIR: ${path}: ${message}, or name one with --listen`, {
+      cause,
+    });
+  }
+  return { path };
+}

@@ -4,7 +4,7 @@ import { type BaseImageFile, openBase } from '../../agent/base-image.js';
 import type { Log } from '../../agent/log.js';
 import { AgentMetrics } from '../../agent/metrics.js';
 import { warmUp } from '../../agent/warm-up/warm-up.js';
-import type { PageferryError } from '../../page/error.js';
+import { PageferryError } from '../../page/error.js';
 import { stopIncrementalMarking } from '../../page/node-hooks.js';
 import type { CommonValues } from './options.js';
 import { serveMetrics } from './outputs.js';
@@ -21,7 +21,7 @@ interface CommonAgentOptions {
   readonly log: Log;
   readonly meters: AgentMetrics;
   readonly onBegin: () => void;
-  readonly onEnd: (error: PageferryError | undefined) => void;
+  readonly onEnd: (error: PageferryError | undefined, message?: string) => void;
 }
 
 /** Begins what an agent is run for. Without it the agent waits for migrations, and warms up at once. */
@@ -39,8 +39,8 @@ interface AgentRun<Agent extends { close(): Promise<void> }> {
 }
 
 /**
- * Run an agent until `signal` aborts, or with --once until a migration ended; return whether one has. @throws
- * that migration's failure; what starting failed with
+ * Run an agent until `signal` aborts, or with --once until a migration ended; return whether one is complete.
+ * @throws that migration's failure; what starting failed with
  */
 export async function runAgent<Agent extends { close(): Promise<void> }>({
   role,
@@ -79,28 +79,34 @@ export async function runAgent<Agent extends { close(): Promise<void> }>({
       return warming;
     };
     try {
-      const [hasEnded] = await Promise.all([end.reached, begin ? begin(agent, warm) : warm()]);
-      return hasEnded;
+      await Promise.all([end.reached, begin ? begin(agent, warm) : warm()]);
     } finally {
       await Promise.all([agent.close(), warming]);
     }
+    return end.hasCompleted();
   } finally {
     stopMetrics?.();
     base?.close();
   }
 }
 
-/** `reached`: false at the abort, true when a migration ended with --once; rejects with its failure. */
+/** `reached` resolves at the abort, or with --once when a migration ended, and rejects with its failure. */
 function endOf(once: boolean, signal: AbortSignal) {
-  let onMigrationEnd: (error: PageferryError | undefined) => void = () => {};
-  const reached = new Promise<boolean>((resolve, reject) => {
-    if (once) onMigrationEnd = (error) => (error ? reject(error) : resolve(true));
-    if (signal.aborted) resolve(false);
-    else signal.addEventListener('abort', () => resolve(false), { once: true });
+  let hasCompleted = false;
+  let onOnceEnd: (error: PageferryError | undefined) => void = () => {};
+  const reached = new Promise<void>((resolve, reject) => {
+    if (once) onOnceEnd = (error) => (error ? reject(error) : resolve());
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
   // It may be reached before it is awaited.
   reached.catch(() => {});
-  return { reached, onMigrationEnd };
+  const onMigrationEnd = (error: PageferryError | undefined, message = error?.message) => {
+    // It can be complete after the abort too.
+    hasCompleted ||= error === undefined;
+    onOnceEnd(error && new PageferryError(error.code, message!, { cause: error }));
+  };
+  return { reached, onMigrationEnd, hasCompleted: () => hasCompleted };
 }
 
 /** Warm up while the agent listens already. A migration that begins meanwhile does that better. */

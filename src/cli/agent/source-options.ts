@@ -57,7 +57,8 @@ interface SourceRun {
 }
 
 /**
- * Run a source agent until `signal` aborts, or with `once` until a migration ended; return whether one has.
+ * Run a source agent until `signal` aborts, or with `once` until a migration ended; return whether one is
+ * complete.
  * @throws its failure
  */
 export async function runSource(

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ioError } from './errno.js';
 
 /** A folder that only its owner can use, in the system's folder for temporary files (`TMPDIR`). */
 export interface TemporaryFolder {
@@ -19,9 +20,14 @@ export function removeTemporaryFolders(): void {
     } catch {} // the program ends for another reason, which it reports
 }
 
-/** Create a temporary folder. @throws the system's error */
+/** Create a temporary folder. @throws PageferryError `io` */
 export function createTemporaryFolder(): TemporaryFolder {
-  const path = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
+  let path: string;
+  try {
+    path = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
+  } catch (cause) {
+    throw ioError(tmpdir(), 'cannot create a temporary folder there (TMPDIR)', cause);
+  }
   folders.add(path);
   return { path, remove: () => removeFolder(path) };
 }

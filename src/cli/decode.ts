@@ -3,7 +3,7 @@ import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
 import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
-import { checkFirstBytes } from '../image/first-bytes.js';
+import { beginsAsStream, checkFirstBytes } from '../image/first-bytes.js';
 import { withFileName } from '../image/fs/errno.js';
 import { type FileSource, isStore } from '../image/image-file.js';
 import { knownKind, knownKindError } from '../image/known-files.js';
@@ -13,7 +13,6 @@ import type { PageSink, PageSource } from '../page/source.js';
 import { throwIfAborted } from '../page/sync.js';
 import { printable } from '../report/terminal/printable.js';
 import { bytesText } from '../report/terminal/units.js';
-import { MAGIC } from '../stream/format.js';
 import { openInput } from './open-input.js';
 import { createProgressLine } from './progress.js';
 import { reportStream } from './terminal.js';
@@ -56,15 +55,16 @@ export function openSource(file: string): FileSource {
   return openFileSource(file);
 }
 
-/** Refuse bytes that begin otherwise; fewer than the magic are left to the decoder. */
+/** Refuse no bytes, and bytes that begin otherwise. A stream that is truncated is left to the decoder. */
 function refuseOtherKinds(path: string, firstBytes: Uint8Array): void {
-  if (MAGIC.every((byte, i) => firstBytes[i] === byte)) return;
+  if (beginsAsStream(firstBytes)) return;
   const kind = knownKind({ firstBytes });
   if (kind) throw knownKindError({ path }, kind);
-  if (firstBytes.length < MAGIC.length) return;
-  const remedy = 'name a file that pageferry pack has written, or pack this one first';
+  const remedy = 'name a file that pageferry pack has written';
+  if (firstBytes.length === 0)
+    throw new PageferryError('bad-stream', `${path}: is empty, not a pageferry stream; ${remedy}`);
   const what = 'not a pageferry stream: it does not begin with the magic';
-  throw new PageferryError('bad-stream', `${path}: ${what}; ${remedy}`);
+  throw new PageferryError('bad-stream', `${path}: ${what}; ${remedy}, or pack this one first`);
 }
 
 /** Open the base images, run `work` with them and close them. */

@@ -3,6 +3,7 @@ import { openPages } from '../engine/page-reader/open-pages.js';
 import type { ReadableContainer } from '../engine/page-reader/page-reader.js';
 import { throwWithRemedy } from '../engine/page-reader/stream-index.js';
 import { parseContainer } from '../image/container/description.js';
+import { beginsAsStream } from '../image/first-bytes.js';
 import { withFileName } from '../image/fs/errno.js';
 import { MAGIC, VERSIONS } from '../stream/format.js';
 import { openSource } from './decode.js';
@@ -35,13 +36,13 @@ export interface PackedImages {
   readonly baseImages: readonly string[];
 }
 
-/** Whether a file begins as packed ones do. */
+/** Whether a file begins as packed ones do; also one that is truncated in the magic. */
 export function isPackedFile(path: string): boolean {
   const source = openSource(path);
   const first = new Uint8Array(MAGIC.length);
-  source.readAt?.(first, 0);
+  const count = source.readAt?.(first, 0) ?? 0;
   source.close();
-  return MAGIC.every((byte, i) => first[i] === byte);
+  return beginsAsStream(first.subarray(0, count));
 }
 
 /**

@@ -26,7 +26,7 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
   if (name === 'help') return run([...argv, '--help'], handler);
   if (!Object.hasOwn(COMMANDS, name))
-    throw new CommandUsageError('pageferry', `${name}: unknown command${await suggest(name)}`);
+    throw new CommandUsageError('pageferry', `${name || '""'}: unknown command${await suggest(name)}`);
   const path = `${name} ${argv[0]}`;
   if (Object.hasOwn(SUBCOMMANDS, path))
     return runCommand(path, await SUBCOMMANDS[path]!(), argv.slice(1), handler);
@@ -37,7 +37,7 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   if (subcommand) return runCommand(`${name} ${second}`, subcommand, rest, handler);
   if (asksForHelp(argv)) return printOut(groupHelp(command));
   const expected = command.subcommands.map((one) => one.name).join(', ');
-  const found = second === undefined ? 'a subcommand is required' : `${second}: unknown subcommand`;
+  const found = second === undefined ? 'a subcommand is required' : `${second || '""'}: unknown subcommand`;
   const remedy = (await suggest(second ?? '', name)) || `; expected one of ${expected}`;
   throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}${remedy}`);
 }
@@ -97,6 +97,8 @@ const FLAGS: Readonly<Record<string, string>> = {
 function withFlags({ code, message }: PageferryError): string {
   if (code === 'wrong-base' && message.includes('needs the base image'))
     return `${message}; name it with --base`;
+  if (message.includes('this reader knows version'))
+    return `${message}; it is damaged, or from a newer version of pageferry`;
   if (code !== 'limit' && code !== 'bad-argument') return message;
   return message.replace(/\b[a-z]+[A-Z]\w*\b/g, (name) => (Object.hasOwn(FLAGS, name) ? FLAGS[name]! : name));
 }

@@ -1,7 +1,13 @@
+import { MAGIC } from '../stream/format.js';
 import type { FileSource } from './image-file.js';
 
 /** Bytes from which the kind of a file is known. */
 const KIND_BYTES = 128;
+
+/** Whether bytes begin as a packed stream does; also fewer bytes than its magic, but not none. */
+export function beginsAsStream(firstBytes: Uint8Array): boolean {
+  return firstBytes.length > 0 && MAGIC.every((byte, i) => i >= firstBytes.length || firstBytes[i] === byte);
+}
 
 /**
  * Check the first bytes of a source, at once or, of a pipe, at its first read. A source that fails at once is

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { directoryFormat } from '../image/directory-formats.js';
+import { beginsAsStream } from '../image/first-bytes.js';
 import { ioError } from '../image/fs/errno.js';
 import { isHttpUrl } from '../image/http/http-file.js';
 import { statInput } from '../image/image-file.js';
@@ -41,7 +42,7 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
   const { path } = specification;
   if (!directoryFormat(path)) {
     statInput(path);
-    if (isStream(firstBytes(path))) return await openStreamImages(path, options);
+    if (beginsAsStream(firstBytes(path))) return await openStreamImages(path, options);
   }
   refuseBases(text, 'an image', options);
   return await openUncodedImage(path, imageNames([path])[0]!);
@@ -54,11 +55,6 @@ function refuseBases(text: string, what: string, { bases = [] }: OpenServedOptio
       'bad-argument',
       `${text}: base images are for a packed stream, and this is ${what}`,
     );
-}
-
-/** Whether a file begins as a packed stream does; also one that is truncated in the magic. */
-function isStream(first: Uint8Array): boolean {
-  return first.length > 0 && first.every((byte, i) => byte === MAGIC[i]);
 }
 
 /** Return as many bytes of a file as the magic has, or all. @throws PageferryError `io` */

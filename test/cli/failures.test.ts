@@ -118,8 +118,7 @@ describe('files that are not valid streams', () => {
     [
       'empty',
       Buffer.alloc(0),
-      /ends at byte 0: truncated in the stream header/,
-      /no stream header of 24 bytes/,
+      /is empty, not a pageferry stream; name a file that pageferry pack has written\n$/,
     ],
     [
       'an image',
@@ -133,7 +132,22 @@ describe('files that are not valid streams', () => {
       Buffer.from('PFSTEXPT'),
       /stream of pageferry store export; pageferry store import takes it/,
     ],
-    ['of a future version', version, /stream version 2: this reader knows version 1/],
+    [
+      'of a future version',
+      version,
+      /stream version 2: this reader knows version 1; it is damaged, or from a newer version of pageferry\n$/,
+    ],
+    [
+      'cut in its magic',
+      packed.subarray(0, 7),
+      /ends at byte 7: truncated/,
+      /no stream header of 24 bytes at 0: truncated/,
+    ],
+    [
+      'fewer bytes than the magic',
+      Buffer.from('abc'),
+      /not a pageferry stream: it does not begin with the magic/,
+    ],
     ['its header alone', packed.subarray(0, 24), /ends at byte 24: truncated/, /does not end with an index/],
     [
       'cut in the middle',
@@ -168,6 +182,17 @@ describe('files that are not valid streams', () => {
       input: bytes,
     });
     await failsInto(['unpack', file, '--image', '0'], named(byIndex));
+  });
+  test.skipIf(process.platform === 'win32')('/dev/null is called empty too', async () => {
+    await fails(
+      1,
+      ['verify', '/dev/null'],
+      /^pageferry: \/dev\/null: is empty, not a pageferry stream; name/,
+    );
+    await failsInto(
+      ['unpack', '/dev/null'],
+      /^pageferry: \/dev\/null: is empty, not a pageferry stream; name/,
+    );
   });
   test('missing, or a directory', async () => {
     for (const args of [

@@ -135,6 +135,22 @@ test('a packed file: its images, with the format of their files', async () => {
   expect(await text('--format', 'raw', packed)).not.toContain('image 0');
 });
 
+test('a packed file that is truncated in its magic is an error, an empty file is raw memory', async () => {
+  const packed = join(folder, 'magic.pfy');
+  await done(['pack', write('magic.raw', randomBytes(4096, 6)), '-o', packed]);
+  const bytes = fs.readFileSync(packed);
+  for (const size of [1, 7, 8])
+    await fails(
+      1,
+      ['inspect', write('cut.pfy', bytes.subarray(0, size))],
+      /cut\.pfy: no stream header of 24 bytes at 0: truncated, .*; copy the file again, or pack the images again\n$/,
+    );
+  const short = write('short.raw', bytes.subarray(0, 7));
+  expect((await done(['inspect', '--format', 'raw', short])).stdout.toString()).toMatch(/format +raw/);
+  expect(await json(write('empty.raw', new Uint8Array(0)))).toMatchObject({ format: 'raw', memoryBytes: 0 });
+  expect(await json(write('short.raw', Buffer.from('abc')))).toMatchObject({ format: 'raw', memoryBytes: 3 });
+});
+
 test('a packed file that is truncated or damaged is an error that says where, and what to do', async () => {
   const packed = join(folder, 'whole.pfy');
   await done(['pack', write('memory.core', core), '-o', packed]);

@@ -25,6 +25,7 @@ const pack = ['pack', image, '-o', out];
 const wrong: [string, string[], RegExp][] = [
   ['no command', [], /a command is required \(see pageferry --help\)/],
   ['an unknown command', ['frob', image], /frob: unknown command/],
+  ['an empty command', [''], /^pageferry: "": unknown command \(see/],
   ['the name of a property of every object', ['toString'], /toString: unknown command \(see/],
   [
     'a name of other programs',
@@ -38,6 +39,7 @@ const wrong: [string, string[], RegExp][] = [
     /store: remove: unknown subcommand; did you mean pageferry store rm\? \(see pageferry store --help\)/,
   ],
   ['an unknown subcommand', ['store', 'frob'], /store: frob: unknown subcommand; expected one of init, put/],
+  ['an empty subcommand', ['store', ''], /store: "": unknown subcommand; expected one of init, put/],
   [
     'a subcommand of another group',
     ['agent', 'remove'],

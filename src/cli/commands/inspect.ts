@@ -6,6 +6,7 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
 import { bytesText, percentText } from '../../report/terminal/units.js';
+import { MAGIC } from '../../stream/format.js';
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION } from '../common-options.js';
 import { JSON_OPTION } from '../json-option.js';
@@ -52,7 +53,9 @@ async function inspected(path: string, format: string | undefined, signal: Abort
   const image = await inspectImage(path, format === undefined ? { signal } : { format, signal });
   try {
     const report = reportOf(path, image);
-    if (image.format.name !== 'none' || !isPackedFile(path)) return report;
+    const isKnown = image.format.name === 'none';
+    const isShort = format === undefined && image.fileBytes < MAGIC.length;
+    if (!(isKnown || isShort) || !isPackedFile(path)) return report;
     return packedReport(report, await readPackedImages(path, signal));
   } finally {
     image.source?.close();

@@ -16,7 +16,7 @@ import { OUTPUT_FORMS } from '../../image/output-forms.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
-import { bytesText } from '../../report/terminal/units.js';
+import { bytesText, countText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { BASE_FORMAT_OPTION, BASE_OPTION, MAX_BYTES_OPTION, MODE_OPTION } from '../common-options.js';
 import { type DecodeJob, decodeFile, openPacked, reportDecoded, verifiedLine, withBases } from '../decode.js';
@@ -40,7 +40,7 @@ export const command = defineCommand({
     output: {
       short: 'o',
       value: 'PATH',
-      help: 'file for one image, directory for several; - for standard output',
+      help: 'file for one image, directory for several or if it ends in /; - for standard output',
       parse: fileName,
       required: true,
     },
@@ -60,7 +60,7 @@ export const command = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'FILE is a packed file, or - for standard input. Several images are written as 000.raw, 001.raw, ... to the directory PATH, which is created; one that exists keeps its other files.',
+    'FILE is a packed file, or - for standard input. Several images, or one if PATH is a directory or ends in /, are written as 000.raw, 001.raw, ... to the directory PATH, which is created; one that exists keeps its other files.',
     REPORT_DETAILS,
   ],
   async run({ values, operands, signal }) {
@@ -148,9 +148,10 @@ async function unpackAll(job: UnpackJob): Promise<void> {
           );
     await images.commit(summary.images.length);
     reportDecoded(summary, job.json, job.output);
-    if (summary.images.length > 1 && !job.json)
+    const count = summary.images.length;
+    if ((count > 1 || images.isDirectory) && !job.json)
       printOut(
-        `wrote ${summary.images.length} images to the directory ${printable(job.output, { isOneLine: true })}\n`,
+        `wrote ${countText(count, 'image')} to the directory ${printable(job.output, { isOneLine: true })}\n`,
       );
   } finally {
     withdraw();
@@ -257,7 +258,7 @@ function openOutput(
 /** Create the file of one image, or the directory whose archive it is; a pipe gets the archive. */
 function openFileAt(output: string, options: FileSinkOptions, openInOrder: () => PageSink): OpenFile {
   return ({ members, isUnordered }) => {
-    if (members && output !== '-' && outputTarget(output).kind === 'file')
+    if (members && output !== '-' && outputTarget(output, true).kind === 'file')
       return createDirectorySink(output, members, options);
     return isUnordered ? createUnorderedSink(output, options) : openInOrder();
   };

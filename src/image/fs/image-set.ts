@@ -7,7 +7,7 @@ import { createDirectorySink } from './directory-sink.js';
 import { asIoError, createError } from './errno.js';
 import { createRegularSink, type FileSinkOptions } from './file-sink.js';
 import { isDirectory } from './is-directory.js';
-import { type OutputTarget, outputTarget } from './output-target.js';
+import { isDirectoryPath, type OutputTarget, outputTarget } from './output-target.js';
 import { partialPath } from './partial-file.js';
 import { createReadableSink } from './readable-sink.js';
 import { renameOrCopy } from './rename-or-copy.js';
@@ -29,9 +29,11 @@ interface OpenOptions {
 
 /**
  * Output of a stream's images: the file PATH for one image, the directory PATH with 000.raw, 001.raw, … for
- * several.
+ * several, and for one if PATH is a directory or ends in a separator.
  */
 export interface ImageSet {
+  /** Whether one image is written to a directory too. */
+  readonly isDirectory: boolean;
   /** The error for a second image if the output takes only one; else undefined. */
   readonly onlyOne: PageferryError | undefined;
   /** Create the sink of image `number`. */
@@ -59,12 +61,14 @@ export function imageFileName(number: number, count: number, extension = 'raw'):
  */
 export function createImageSet(path: string, options: FileSinkOptions = {}): ImageSet {
   if (path !== '-' && isDirectory(path)) return directorySet(path, options);
-  const target = outputTarget(path);
-  return target.kind === 'file' ? newSet(target, options) : streamSet(path, target.name, options);
+  const target = outputTarget(path, true);
+  return target.kind === 'file'
+    ? newSet(target, options, isDirectoryPath(path))
+    : streamSet(path, target.name, options);
 }
 
 /** Create the set for a path that does not exist, or for a file that is replaced. */
-function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
+function newSet(target: OutputTarget, { mode }: FileSinkOptions, isDirectory: boolean): ImageSet {
   const { path, name } = target;
   const replaces = target.mode !== undefined;
   const partial = partialDirectory(path, name, mode);
@@ -72,6 +76,7 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
   const problem = 'is a file, but the stream has several images; name a directory';
   const onlyOne = replaces ? new PageferryError('io', `${name}: ${problem}`) : undefined;
   return {
+    isDirectory,
     onlyOne,
     open(number, options) {
       if (number > 0 && onlyOne) throw onlyOne;
@@ -79,15 +84,16 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
     },
     async commit(count) {
       try {
-        if (count !== 1) {
+        const isFile = count === 1 && !isDirectory;
+        if (!isFile) {
           for (let i = 0; i < count; i++)
             fs.renameSync(partial.image(i), join(partial.directory, partial.fileName(i, count)));
           await syncPath(partial.directory);
         }
-        await renameOrCopy(count === 1 ? partial.image(0) : partial.directory, path, name);
+        await renameOrCopy(isFile ? partial.image(0) : partial.directory, path, name);
         await syncPath(dirname(path));
       } catch (cause) {
-        throw asIoError(name, `cannot store ${count === 1 ? 'the image' : `${count} images`}`, cause);
+        throw asIoError(name, cannotStore(count), cause);
       } finally {
         partial.discard();
       }
@@ -100,6 +106,7 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
 function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
   const partial = partialDirectory(join(path, 'images'), path, mode);
   return {
+    isDirectory: true,
     onlyOne: undefined,
     open: (number, options) => partial.sink(number, mode, options),
     async commit(count) {
@@ -111,13 +118,17 @@ function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
         for (const [number, name] of names.entries()) fs.renameSync(partial.image(number), join(path, name));
         await syncPath(path);
       } catch (cause) {
-        throw asIoError(path, `cannot store ${count} images`, cause);
+        throw asIoError(path, cannotStore(count), cause);
       } finally {
         partial.discard();
       }
     },
     discard: partial.discard,
   };
+}
+
+function cannotStore(count: number): string {
+  return `cannot store ${count === 1 ? 'the image' : `${count} images`}`;
 }
 
 /** Create a temporary directory for images, in the directory of `path`. */
@@ -167,6 +178,7 @@ function streamSet(path: string, name: string, options: FileSinkOptions): ImageS
   const problem = 'takes one image, but the stream has several; unpack one with --image N';
   const onlyOne = new PageferryError('io', `${name}: ${problem}`);
   return {
+    isDirectory: false,
     onlyOne,
     open(number, shape) {
       if (number > 0) throw onlyOne;

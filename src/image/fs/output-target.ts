@@ -1,11 +1,12 @@
 import fs from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import { asIoError } from './errno.js';
 
 export const STDOUT_FD = 1;
 /** Maximum number of symbolic links that Linux follows. */
 const MAX_LINKS = 40;
+const FINAL_SEPARATORS = sep === '/' ? /\/+$/ : /[/\\]+$/;
 
 /**
  * Target of an output path. A `file` is written under a temporary name and renamed; others are written
@@ -21,16 +22,23 @@ export interface OutputTarget {
   readonly mode?: number;
 }
 
+/** Whether a path ends in a separator, so that it can only be a directory. */
+export function isDirectoryPath(path: string): boolean {
+  return FINAL_SEPARATORS.test(path);
+}
+
 /**
- * Look up an output path; "-" is standard output.
+ * Look up an output path; "-" is standard output. A path that ends in a separator and does not exist is
+ * refused unless the caller creates a directory.
  * @throws PageferryError `io` if the path is a directory or cannot be written
  */
-export function outputTarget(path: string): OutputTarget {
+export function outputTarget(path: string, createsDirectory = false): OutputTarget {
   if (path === '-') return { kind: 'stream', name: 'standard output', path };
   try {
     const stat = fs.statSync(path, { throwIfNoEntry: false });
-    if (!stat) return { kind: 'file', name: path, path: endOfLinks(path) };
-    if (stat.isDirectory()) throw new PageferryError('io', `${path}: is a directory; name a file to write`);
+    if (stat ? stat.isDirectory() : !createsDirectory && isDirectoryPath(path))
+      throw new PageferryError('io', `${path}: ${stat ? 'is' : 'names'} a directory; name a file to write`);
+    if (!stat) return { kind: 'file', name: path, path: endOfLinks(path.replace(FINAL_SEPARATORS, '')) };
     fs.accessSync(path, fs.constants.W_OK);
     if (stat.isFile())
       return { kind: 'file', name: path, path: fs.realpathSync(path), mode: stat.mode & 0o777 };

@@ -39,6 +39,16 @@ describe('a path that does not exist', () => {
     }
   });
 
+  test('that ends in / becomes a directory for one image too; a link stays a link', async () => {
+    const inside = newFolder();
+    await fill(join(inside, 'out//'), 1);
+    expect(fileNames(join(inside, 'out'))).toEqual(['000.raw']);
+    fs.symlinkSync('target', join(inside, 'link'));
+    await fill(join(inside, 'link/'), 1);
+    same(join(inside, 'target', '000.raw'), 0);
+    expect(fs.lstatSync(join(inside, 'link')).isSymbolicLink()).toBe(true);
+  });
+
   test('still does not exist after discard, with an image open or finished', async () => {
     const inside = newFolder();
     const set = await fill(join(inside, 'out'), 2, false);

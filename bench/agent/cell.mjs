@@ -206,8 +206,15 @@ function cpu(machines, agents) {
 
 function guestSeconds(pid) {
   const tasks = `/proc/${pid}/task`;
-  const isGuest = (task) => readFileSync(`${tasks}/${task}/comm`, 'utf8').startsWith('CPU ');
+  const name = (task) => {
+    try {
+      return readFileSync(`${tasks}/${task}/comm`, 'utf8');
+    } catch {
+      // The thread has ended meanwhile; those of the guest's CPUs do not.
+      return '';
+    }
+  };
   return readdirSync(tasks)
-    .filter(isGuest)
+    .filter((task) => name(task).startsWith('CPU '))
     .reduce((sum, task) => sum + cpuSeconds(`${pid}/task/${task}`), 0);
 }

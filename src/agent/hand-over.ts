@@ -9,7 +9,7 @@ const HAND_OVER_MS = 3500;
 /** State in a failure of the destination that does not exclude that its QEMU runs the guest. */
 export const MAY_RUN = 'QEMU may have the whole guest and run it';
 
-/** Call `end` once the migration had time to end by itself, unless it has. */
+/** Call `end` where the migration does not end within a time. */
 export function endAfterHandOver(
   { signal }: MigrationLifetime,
   log: (level: 'warn', message: string) => void,

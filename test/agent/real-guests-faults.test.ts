@@ -53,6 +53,25 @@ describe.each(QEMUS)('a guest with Linux in %s', (name, named, reason) => {
     expect(await agents.ended(2)).toEqual({ source: undefined, destination: undefined });
   });
 
+  test.each(['stopSource', 'stopDestination'] as const)(
+    '%s while the guest is handed over: it runs on the destination, and there only',
+    async (stop) => {
+      const { pair, agents } = await ready();
+      const { source, destination } = pair;
+      const capabilities = ['return-path'];
+      await destination.listen(`unix:${destination.socket}`, { capabilities });
+      const { count } = checkerReport(source.serial());
+      const side = agents[stop === 'stopSource' ? 'source' : 'destination'];
+      await source.migrate(`unix:${agents.outPath}`, { capabilities, parameters: { 'max-bandwidth': FAST } });
+      while (!/all memory (is sent|arrived)/.test(side.text)) await new Promise(setImmediate);
+      await agents[stop]();
+      expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+      expect(side.text).toMatch(/^warn: the agent is stopped while the guest is handed over/m);
+      await expectGoesOn(pair, count);
+      expect((await source.qmp.execute('query-status')).status).toBe('postmigrate');
+    },
+  );
+
   // The guest starts after the recovery: an emulated CPU that waits for a page may hold the lock that the
   // monitor needs.
   test.each([

@@ -89,7 +89,7 @@ export class DestinationSession {
     this.fail(new PageferryError('io', reason));
   }
 
-  /** Stop the migration, unless it ends by itself while the guest is handed over. */
+  /** Stop the migration; one that hands the guest over may end first. */
   stopSafely(reason: string): void {
     const end = () => this.stop(reason);
     if (this.mayRun) endAfterHandOver(this.lifetime, this.log, end);
@@ -109,7 +109,7 @@ export class DestinationSession {
     return this.lifetime.fail(reason, this.stream ? FRAME.FAILED : FRAME.REFUSE);
   }
 
-  /** QEMU, or the way to it, has failed. */
+  /** QEMU, or its connection, has failed. */
   private failOfQemu(cause: unknown): void {
     if (!this.isOver) this.hasQemuFailed = true;
     this.fail(cause);

@@ -146,7 +146,7 @@ export class SourceSession {
     this.lifetime.fail(new PageferryError('io', reason));
   }
 
-  /** Stop the migration, unless it ends by itself while the guest is handed over. */
+  /** Stop the migration; one that hands the guest over may end first. */
   stopSafely(reason: string): void {
     const end = () => this.stop(reason);
     if (this.stream?.isHandingOver) endAfterHandOver(this.lifetime, this.log, end);

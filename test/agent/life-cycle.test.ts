@@ -164,10 +164,8 @@ describe('QEMU has everything, and does not close its connection', () => {
     const { agents } = await setting();
     // With a return path QEMU does not close its connection before the destination has answered.
     await sent(agents, [STREAM], 65_536);
-    await within(
-      'the last page',
-      until(() => /is verified/.test(agents.destination.text)),
-    );
+    const hasArrived = () => /is verified/.test(agents.destination.text);
+    await within('the last page', until(hasArrived));
     await agents[stop]();
     await agents.ended();
     expect(agents.source.text.replaceAll(/^error: /gm, '')).toMatch(message);

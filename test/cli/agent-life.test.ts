@@ -42,7 +42,9 @@ test('an agent that cannot warm up logs it, and listens', async () => {
   const folder = newFolder();
   const args = ['source', '--listen', `unix:${join(folder, 'out')}`, '--peer', '127.0.0.1:1', '--insecure'];
   const agent = new AgentProcess(args, { env: { ...process.env, TMPDIR: join(folder, 'none') } });
-  await agent.logs(/warn: warm-up failed, the first migration is slower: .*none: cannot create a temporary folder there \(TMPDIR\): .*ENOENT/);
+  await agent.logs(
+    /warn: warm-up failed, the first migration is slower: .*none: cannot create a temporary folder there \(TMPDIR\): .*ENOENT/,
+  );
   expect(agent.log).toContain('listening for QEMU');
 });
 

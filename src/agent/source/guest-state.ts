@@ -4,7 +4,7 @@ export const RUNS_ON_DESTINATION =
   'the guest runs on the destination, and pages that were not sent are only on the source';
 
 /** The failure came between the last page and the report that the guest runs. */
-export const MAY_RUN_ON_BOTH =
+const MAY_RUN_ON_BOTH =
   "the guest was being handed over, and may run on both hosts: look at query-status of the destination's QEMU, and quit one of both";
 
 /** Reports of the return path. */

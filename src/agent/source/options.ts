@@ -36,7 +36,7 @@ export interface SourceAgentOptions {
   readonly log: Log;
   readonly meters: AgentMetrics;
   readonly onRound?: (line: RoundLine) => void;
-  /** Called when a migration begins, and when it has ended: with its error, and that with the guest's state. */
+  /** Called when a migration begins, and at its end: with its error, and that with the guest's state. */
   readonly onBegin?: () => void;
   readonly onEnd?: (error: PageferryError | undefined, message?: string) => void;
 }

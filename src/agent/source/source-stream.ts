@@ -74,7 +74,7 @@ export class SourceStream {
     return this.hasDigest;
   }
 
-  /** Where the guest is if the migration fails now; `mayBeHandedOver` where the failure does not exclude it. */
+  /** Where the guest is if the migration fails now; `mayBeHandedOver`: the failure does not exclude it. */
   guestState({ hasReturnPath, hasSucceeded }: AnswerState, mayBeHandedOver: boolean): string {
     const { isPostcopy, isWhole, isCut, isUnread, advisesPostcopy } = this;
     return guestState({

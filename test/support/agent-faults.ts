@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
+import { RUNS_ON_SOURCE } from '../../src/agent/source/guest-state.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { cut } from '../../testing/qemu/replay.js';
@@ -89,12 +90,13 @@ export async function stuck(agents: Agents): Promise<FakeSource> {
 }
 
 /**
- * Expect that an attempt failed, and that each side logged it once; the destination only where it is given.
+ * Expect that an attempt failed, and that each side logged it once, the source with the `state` of the guest;
+ * the destination only where it is given.
  */
 export async function expectFailed(
   agents: Agents,
   source: FakeSource,
-  reasons: { source: RegExp; destination?: RegExp },
+  reasons: { source: RegExp; destination?: RegExp; state?: string },
   number = 1,
 ) {
   await within(`QEMU's connection; the agent said: ${agents.source.text}`, source.closed);
@@ -103,9 +105,8 @@ export async function expectFailed(
     log
       .filter(({ level, migration }) => level === 'error' && migration === number)
       .map(({ message }) => message);
-  expect(errors(agents.source)).toEqual([
-    expect.stringMatching(/^failed: .*; the guest keeps running on the source$/),
-  ]);
+  const { state = RUNS_ON_SOURCE } = reasons;
+  expect(errors(agents.source)).toEqual([expect.stringMatching(new RegExp(`^failed: .*; ${state}$`))]);
   if (!reasons.destination) return;
   expect((await agents.destination.end(number, 'the destination agent'))?.message).toMatch(
     reasons.destination,

@@ -32,7 +32,8 @@ interface Setting {
 /** Run the command beside fake QEMUs. */
 async function started({ answers = {}, options = [], isListening = true, ...to }: Setting) {
   const folder = newFolder();
-  const monitor = await FakeMonitor.listening(join(folder, 'qmp'), answers);
+  const off = { 'query-migrate-capabilities': [{ capability: 'return-path', state: false }] };
+  const monitor = await FakeMonitor.listening(join(folder, 'qmp'), { ...off, ...answers });
   open.push(monitor);
   const qemu = isListening ? await FakeDestination.listening(join(folder, 'in')) : undefined;
   if (qemu) open.push(qemu);
@@ -50,8 +51,7 @@ async function started({ answers = {}, options = [], isListening = true, ...to }
 
 /** A QEMU that sends its guest to the address that `migrate` names. */
 const migrates = {
-  'query-migrate-capabilities': [{ capability: 'return-path', state: false }],
-  'query-migrate': { status: 'active' },
+  'query-migrate': {},
   migrate: ({ uri }: { uri: string }) => {
     void send(uri);
     return {};
@@ -127,6 +127,11 @@ test.each<[string, Setting, RegExp]>([
     /^pageferry: .*QEMU at the destination does not listen at unix:\S+ \(no such socket\): start it with -incoming/m,
   ],
   [
+    'a guest that is refused at once',
+    { answers: migrates, options: ['--max-guest-memory', '64K'] },
+    /^pageferry: .*--max-guest-memory is 0 MiB.*; the guest keeps running on the source$/m,
+  ],
+  [
     'no destination agent',
     { port: '1' },
     /^pageferry: .*127\.0\.0\.1:1: connection refused.*; the guest keeps running on the source$/m,
@@ -137,7 +142,7 @@ test.each<[string, Setting, RegExp]>([
   expect(stderr).toMatch(message);
   expect(code).toBe(1);
   const changes = sent('migrate-set-capabilities');
-  if (changes.length > 0) expect(changes.at(-1)).toMatchObject({ arguments: RETURN_PATH(true) });
+  if (changes.length > 0) expect(changes.at(-1)).toMatchObject({ arguments: RETURN_PATH(false) });
   expect(changes.length === 0 || changes.length === 2).toBe(true);
   expect(fs.readdirSync(temporary)).toEqual([]);
 });

@@ -68,8 +68,8 @@ class SourceSessions {
   private isClosed = false;
   /** The agents carry the migration that the agent starts. */
   private isDecided = false;
-  /** Gives QEMU its settings back, after the failure of a migration that the agent has started. */
-  private restore: (() => Promise<void>) | undefined;
+  /** The start of a migration; what it resolves to gives QEMU its settings back after a failure. */
+  private starting: Promise<() => Promise<void>> | undefined;
   /** Where the agent listens. */
   listen: Address;
   private count = 0;
@@ -121,10 +121,11 @@ class SourceSessions {
     if (advisor && (await this.migrateDirectly(advisor, qmp, signal))) return options.onEnd?.(undefined);
     this.isDecided = true;
     const before = this.count;
-    this.restore = await startMigration({
+    this.starting = startMigration({
       ...{ qmp, peer, listen: this.listen, warmUp, signal, hasConnected: () => this.count > before },
       log: (level, message) => log({ level, migration: 0, message }),
     });
+    await this.starting;
   }
 
   /** Have QEMU migrate its guest directly; return whether it has. */
@@ -241,7 +242,7 @@ class SourceSessions {
       socket,
     );
     const running = session.run().then(async (error) => {
-      if (error) await this.restore?.();
+      if (error) await this.starting?.then((restore) => restore()).catch(() => {});
       this.sessions.delete(session);
       this.memory.release(cacheBytes);
       this.stopTimers();

@@ -114,12 +114,12 @@ test.each<[string, Setting, RegExp]>([
   [
     'a QEMU that is a destination itself',
     { answers: { 'query-status': { status: 'inmigrate' } } },
-    /^pageferry: .*QEMU waits for a guest itself: name the QEMU that has the guest/m,
+    /^pageferry: .*QEMU waits for a guest itself: name the QEMU that has the guest$/m,
   ],
   [
     'a QEMU that migrates',
     { answers: { 'query-migrate': { status: 'active' } } },
-    /^pageferry: .*QEMU is in another migration, in the state "active"/m,
+    /^pageferry: .*QEMU is in another migration, in the state "active"$/m,
   ],
   [
     "a destination whose QEMU doesn't listen",

@@ -134,21 +134,17 @@ function qemuItem({ qemuAddress, qemuSocket }: DestinationFacts): CheckItem {
     return { name, status: 'ok', text: `waits for the agent, which has it listen at ${qemuAddress}` };
   if (qemuSocket === 'unknown')
     return { name, status: 'warning', text: `cannot tell whether it listens at ${qemuAddress}` };
-  return { name, status: 'failed', text: notListening({ qemuAddress, qemuSocket }) };
+  const found = qemuSocket === 'missing' ? 'no such socket' : qemuSocket;
+  return {
+    ...{ name, status: 'failed' },
+    text: `does not listen at ${qemuAddress} (${found}): start it with -incoming, or use QMP's migrate-incoming`,
+  };
 }
 
 /** Return why no guest can be given to the destination's QEMU, if it is so. */
 export function qemuProblem(facts: DestinationFacts): string | undefined {
   const { status, name, text } = qemuItem(facts);
   return status === 'failed' ? `${name} ${text}` : undefined;
-}
-
-function notListening({
-  qemuAddress,
-  qemuSocket,
-}: Pick<DestinationFacts, 'qemuAddress' | 'qemuSocket'>): string {
-  const found = qemuSocket === 'missing' ? 'no such socket' : qemuSocket;
-  return `does not listen at ${qemuAddress} (${found}): start it with -incoming, or use QMP's migrate-incoming`;
 }
 
 function migrationsItem({ migrationsInProgress: count }: DestinationFacts): CheckItem {

@@ -39,15 +39,18 @@ interface MigrationStart {
 export async function startMigration(start: MigrationStart): Promise<() => Promise<void>> {
   const { qmp, peer, signal, warmUp, log } = start;
   let before: MigrationSettings | undefined;
+  /** Where the guest is, once QEMU has said that it has one. */
+  let state = '';
   const restore = async () => {
     if (before) await restoreSettings(qmp, before).catch(() => {});
   };
   try {
-    const problem = qemuProblem(await askDestination({ ...peer, signal }));
-    if (problem !== undefined) throw new PageferryError('io', problem);
     const monitor = await QemuMonitor.connect(qmp);
     try {
       await checkCanMigrate(monitor);
+      state = `; ${RUNS_ON_SOURCE}`;
+      const problem = qemuProblem(await askDestination({ ...peer, signal }));
+      if (problem !== undefined) throw new PageferryError('io', problem);
       const settings = await missingSettings(monitor);
       before = await monitor.settings(settings);
       await monitor.apply(settings);
@@ -62,7 +65,7 @@ export async function startMigration(start: MigrationStart): Promise<() => Promi
   } catch (cause) {
     await restore();
     const { message } = signal.aborted ? signal.reason : (cause as Error);
-    throw new PageferryError('io', `${message}; ${RUNS_ON_SOURCE}`, { cause });
+    throw new PageferryError('io', `${message}${state}`, { cause });
   }
 }
 

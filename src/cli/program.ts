@@ -97,8 +97,6 @@ const FLAGS: Readonly<Record<string, string>> = {
 function withFlags({ code, message }: PageferryError): string {
   if (code === 'wrong-base' && message.includes('needs the base image'))
     return `${message}; name it with --base`;
-  if (message.includes('this reader knows version'))
-    return `${message}; it is damaged, or from a newer version of pageferry`;
   if (code !== 'limit' && code !== 'bad-argument') return message;
   return message.replace(/\b[a-z]+[A-Z]\w*\b/g, (name) => (Object.hasOwn(FLAGS, name) ? FLAGS[name]! : name));
 }

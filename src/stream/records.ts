@@ -67,7 +67,7 @@ export function readHeader(
   if (version !== VERSIONS[kind] && !isOtherKind)
     throw new PageferryError(
       'unsupported',
-      `stream version ${version}: this reader knows version ${VERSIONS[kind]}`,
+      `stream version ${version}: this reader knows version ${VERSIONS[kind]}; it is damaged, or from a newer version of pageferry`,
     );
   const pageBytes = from.u32();
   const maxFrameBytes = from.u32();

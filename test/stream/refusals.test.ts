@@ -40,7 +40,7 @@ describe('a header', () => {
       const bytes = craft.header({ version });
       bytes[23]! ^= 1;
       expect(refusal(() => header(bytes))).toBe(
-        `unsupported: stream version ${version}: this reader knows version 1`,
+        `unsupported: stream version ${version}: this reader knows version 1; it is damaged, or from a newer version of pageferry`,
       );
     }
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
 import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
-import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
+import { PLAIN_RECORDS, type RecordCipher } from './encryption/record-cipher.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
@@ -44,7 +44,7 @@ export class StoreDatabase {
 
   constructor(
     private readonly root: RootDatabase,
-    private readonly sealer: RecordSealer,
+    private readonly cipher: RecordCipher,
   ) {
     const open = (name: string, keyEncoding: 'uint32' | 'binary' | 'ordered-binary') =>
       root.openDB({ name, encoding: 'binary', keyEncoding, cache: false }) as never;
@@ -138,7 +138,7 @@ export class StoreDatabase {
   }
 
   snapshot(name: string): SnapshotInfo | undefined {
-    return this.snapshotAt(this.sealer.key(name), `snapshot ${name}`);
+    return this.snapshotAt(this.cipher.key(name), `snapshot ${name}`);
   }
 
   snapshotNames(): string[] {
@@ -151,37 +151,37 @@ export class StoreDatabase {
     const infos: SnapshotInfo[] = [];
     // Values of a range may be used again for the next entry: each is parsed at once.
     for (const { key, value } of this.snapshots.getRange({ snapshot: true }))
-      infos.push(readSnapshotInfo(this.sealer, key, value));
+      infos.push(readSnapshotInfo(this.cipher, key, value));
     return infos;
   }
 
   manifest(name: string): Uint8Array | undefined {
-    const key = this.sealer.key(name);
+    const key = this.cipher.key(name);
     const record = this.manifests.getBinary(key);
-    return record && this.sealer.open('manifest', key, record, `snapshot ${name}: manifest`);
+    return record && this.cipher.decrypt('manifest', key, record, `snapshot ${name}: manifest`);
   }
 
   putSnapshot(info: SnapshotInfo, manifest: Uint8Array): void {
-    const key = this.sealer.key(info.name);
+    const key = this.cipher.key(info.name);
     const record = jsonRecord(`snapshot ${key}`, info);
-    this.snapshots.putSync(key, this.sealer.seal('snapshot', key, record));
-    this.manifests.putSync(key, this.sealer.seal('manifest', key, manifest));
+    this.snapshots.putSync(key, this.cipher.encrypt('snapshot', key, record));
+    this.manifests.putSync(key, this.cipher.encrypt('manifest', key, manifest));
   }
 
   removeSnapshot(name: string): void {
-    const key = this.sealer.key(name);
+    const key = this.cipher.key(name);
     this.snapshots.removeSync(key);
     this.manifests.removeSync(key);
   }
 
   /** The key in the database of an encrypted store tells nothing: the name is in the record. */
   private nameOf(key: string): string {
-    return this.sealer === PLAIN_RECORDS ? key : this.snapshotAt(key, `snapshot record ${key}`)!.name;
+    return this.cipher === PLAIN_RECORDS ? key : this.snapshotAt(key, `snapshot record ${key}`)!.name;
   }
 
   private snapshotAt(key: string, label: string): SnapshotInfo | undefined {
     const record = this.snapshots.getBinary(key);
-    return record && readSnapshotInfo(this.sealer, key, record, label);
+    return record && readSnapshotInfo(this.cipher, key, record, label);
   }
 
   pack(number: number): PackInfo | undefined {
@@ -204,11 +204,11 @@ export class StoreDatabase {
   pageFeatures(id: number): readonly FrameFeatures[] | undefined {
     const encrypted = this.features.getBinary(id);
     if (!encrypted) return undefined;
-    return decodePageFeatures(id, this.sealer.open('features', String(id), encrypted, `features ${id}`));
+    return decodePageFeatures(id, this.cipher.decrypt('features', String(id), encrypted, `features ${id}`));
   }
 
   putPageFeatures(id: number, frames: readonly FrameFeatures[]): void {
-    this.features.putSync(id, this.sealer.seal('features', String(id), encodePageFeatures(id, frames)));
+    this.features.putSync(id, this.cipher.encrypt('features', String(id), encodePageFeatures(id, frames)));
   }
 
   removePageFeatures(id: number): void {
@@ -239,7 +239,7 @@ export class StoreDatabase {
  */
 export async function openDatabase(
   dir: string,
-  sealer: RecordSealer = PLAIN_RECORDS,
+  cipher: RecordCipher = PLAIN_RECORDS,
 ): Promise<StoreDatabase> {
   const { open } = loadLmdb();
   const path = join(dir, DATABASE_FOLDER);
@@ -254,7 +254,7 @@ export async function openDatabase(
       // Otherwise unused bytes of the database would be memory of this program: pages of guests, keys.
       noMemInit: false,
     });
-    return new StoreDatabase(root, sealer);
+    return new StoreDatabase(root, cipher);
   } catch (cause) {
     const remedy = /permission denied|read-only/i.test(String(cause))
       ? '; its files are written to also by programs that read: make them writable, or copy the store'

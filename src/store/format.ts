@@ -23,7 +23,7 @@ export const DEFAULT_PACK_BYTES = 256 << 20;
 /** Pages that are read alone need their frame unpacked: larger ones take longer and save 3 % of the bytes. */
 export const DEFAULT_FRAME_BYTES = 16 << 10;
 /** Most bytes that encryption adds to a payload. */
-export const MAX_SEAL_BYTES = 64;
+export const MAX_ENCRYPTION_BYTES = 64;
 
 const PACK_MAGIC = new TextEncoder().encode('PFSTPACK');
 const FRAME_MAGIC = 0x52464650;

@@ -10,11 +10,13 @@ import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.
 
 /** Return the snapshots of the store in `dir`, oldest first. @throws PageferryError as `openStore` does */
 export async function listSnapshots(dir: string, options: OpenOptions = {}): Promise<SnapshotInfo[]> {
-  const { records } = openSecrets(dir, readConfig(dir), options.keyFile);
+  const { recordCipher } = openSecrets(dir, readConfig(dir), options.keyFile);
   const entries = readLmdbEntries(join(dir, DATABASE_FOLDER, 'data.mdb'), SNAPSHOTS);
   if (entries)
     return byAge(
-      entries.map(({ key, value }) => readSnapshotInfo(records, Buffer.from(key).toString('latin1'), value)),
+      entries.map(({ key, value }) =>
+        readSnapshotInfo(recordCipher, Buffer.from(key).toString('latin1'), value),
+      ),
     );
   const { db } = await openContext(dir, options);
   try {

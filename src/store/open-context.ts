@@ -11,5 +11,5 @@ import type { StoreContext } from './store-context.js';
 export async function openContext(dir: string, { keyFile }: OpenOptions = {}): Promise<StoreContext> {
   const config = readConfig(dir);
   const secrets = openSecrets(dir, config, keyFile);
-  return { dir, config, secrets, db: await openDatabase(dir, secrets.records) };
+  return { dir, config, secrets, db: await openDatabase(dir, secrets.recordCipher) };
 }

@@ -1,4 +1,4 @@
-import type { RecordSealer } from './encryption/record-sealer.js';
+import type { RecordCipher } from './encryption/record-cipher.js';
 import { readJson } from './json-record.js';
 
 /** Name of the database's table of snapshots. */
@@ -24,10 +24,10 @@ export interface SnapshotInfo {
 
 /** Parse the record of a snapshot whose key is `key`. @throws PageferryError `bad-stream` */
 export function readSnapshotInfo(
-  sealer: RecordSealer,
+  cipher: RecordCipher,
   key: string,
   record: Uint8Array,
   label = `snapshot record ${key}`,
 ): SnapshotInfo {
-  return readJson<SnapshotInfo>(`snapshot ${key}`, sealer.open('snapshot', key, record, label))!;
+  return readJson<SnapshotInfo>(`snapshot ${key}`, cipher.decrypt('snapshot', key, record, label))!;
 }

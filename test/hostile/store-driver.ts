@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { bytesSource } from '../../src/image/memory.js';
 import { PageferryError } from '../../src/page/error.js';
-import { PLAIN_SEALER } from '../../src/store/encryption/sealer.js';
+import { PLAIN_FRAMES } from '../../src/store/encryption/frame-cipher.js';
 import { Checks, FRAME_HEAD_BYTES } from '../../src/store/format.js';
 import { decodeFrameRecord, type FramePlace } from '../../src/store/frame-record.js';
 import { decodeManifest, encodeManifest } from '../../src/store/manifest.js';
@@ -129,7 +129,7 @@ export class StoreDriver {
       if (!place) throw new PageferryError('bad-stream', `frame ${wanted}: is not in the store`);
       return wanted === id ? { pack: 1, offset: CHANGED_AT, bytes: changed.length } : place;
     };
-    const options = { packs, sealer: PLAIN_SEALER, pageBytes, frameBytes, cacheBytes: CACHE_BYTES };
+    const options = { packs, cipher: PLAIN_FRAMES, pageBytes, frameBytes, cacheBytes: CACHE_BYTES };
     const cache = new FrameCache(guarded.kernels, options);
     const decoder = new PageDecoder(cache, find, pageBytes);
     try {

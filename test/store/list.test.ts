@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Database } from 'lmdb';
 import { expect, test } from 'vitest';
 import { bytesSource } from '../../src/image/memory.js';
-import { PLAIN_RECORDS } from '../../src/store/encryption/record-sealer.js';
+import { PLAIN_RECORDS } from '../../src/store/encryption/record-cipher.js';
 import { listSnapshots } from '../../src/store/list.js';
 import { type LmdbEntry, readLmdbEntries } from '../../src/store/lmdb-file.js';
 import { loadLmdb } from '../../src/store/load-lmdb.js';

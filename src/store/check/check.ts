@@ -58,8 +58,8 @@ async function readFrames(
   const { pageBytes, frameBytes } = store.config;
   const packs = new PackFiles(store.dir);
   const arena = new Arena();
-  const { sealer } = store.secrets;
-  const cache = new FrameCache(arena, { packs, sealer, pageBytes, frameBytes, cacheBytes: CACHE_BYTES });
+  const { frameCipher: cipher } = store.secrets;
+  const cache = new FrameCache(arena, { packs, cipher, pageBytes, frameBytes, cacheBytes: CACHE_BYTES });
   const verifier = new PageVerifier(arena, store, cache, checked);
   await arena.allocate();
   verifier.start();

@@ -2,16 +2,16 @@ import { bytesOfHex, type StoreConfig } from '../config.js';
 import { STORE_ID_BYTES } from '../format.js';
 import { CIPHER_OVERHEAD_BYTES, Cipher } from './cipher.js';
 import { deriveKey } from './derive-key.js';
+import { type FrameCipher, PLAIN_FRAMES } from './frame-cipher.js';
 import { storeSecret } from './key-file.js';
-import { createRecordSealer, PLAIN_RECORDS, type RecordSealer } from './record-sealer.js';
-import { type FrameSealer, PLAIN_SEALER } from './sealer.js';
+import { createRecordCipher, PLAIN_RECORDS, type RecordCipher } from './record-cipher.js';
 
-/** What a store keeps secret. */
+/** Keys and ciphers of a store. */
 export interface StoreSecrets {
   /** Key of the pages' digests, 32 bytes. */
   readonly digestKey: Uint8Array;
-  readonly sealer: FrameSealer;
-  readonly records: RecordSealer;
+  readonly frameCipher: FrameCipher;
+  readonly recordCipher: RecordCipher;
   readonly isEncrypted: boolean;
 }
 
@@ -20,13 +20,13 @@ export function openSecrets(dir: string, config: StoreConfig, keyFile?: string):
   const secret = storeSecret(dir, config, keyFile);
   if (!secret) {
     const digestKey = bytesOfHex(config.digestKey!);
-    return { digestKey, sealer: PLAIN_SEALER, records: PLAIN_RECORDS, isEncrypted: false };
+    return { digestKey, frameCipher: PLAIN_FRAMES, recordCipher: PLAIN_RECORDS, isEncrypted: false };
   }
   const { id } = config;
   return {
     digestKey: deriveKey(secret, id, 'digests'),
-    sealer: createFrameSealer(new Cipher(deriveKey(secret, id, 'frames')), bytesOfHex(id)),
-    records: createRecordSealer(
+    frameCipher: createFrameCipher(new Cipher(deriveKey(secret, id, 'frames')), bytesOfHex(id)),
+    recordCipher: createRecordCipher(
       new Cipher(deriveKey(secret, id, 'records')),
       deriveKey(secret, id, 'names'),
       id,
@@ -35,8 +35,8 @@ export function openSecrets(dir: string, config: StoreConfig, keyFile?: string):
   };
 }
 
-/** Encrypts payloads. A payload is authenticated with the store's id and the head of its frame. */
-function createFrameSealer(cipher: Cipher, storeId: Uint8Array): FrameSealer {
+/** Create a cipher of frames. A payload is authenticated with the store's id and the head of its frame. */
+function createFrameCipher(cipher: Cipher, storeId: Uint8Array): FrameCipher {
   const associated = (head: Uint8Array) => {
     const bytes = new Uint8Array(STORE_ID_BYTES + head.length);
     bytes.set(storeId);
@@ -45,8 +45,8 @@ function createFrameSealer(cipher: Cipher, storeId: Uint8Array): FrameSealer {
   };
   return {
     overheadBytes: CIPHER_OVERHEAD_BYTES,
-    seal: (head, payload) => cipher.encrypt(associated(head), payload),
-    open: (head, bytes) => cipher.decrypt(associated(head), bytes, frameOf(head)),
+    encrypt: (head, payload) => cipher.encrypt(associated(head), payload),
+    decrypt: (head, bytes) => cipher.decrypt(associated(head), bytes, frameOf(head)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import type { Kernels } from '../../kernels/kernels.js';
-import type { FrameSealer } from '../encryption/sealer.js';
+import type { FrameCipher } from '../encryption/frame-cipher.js';
 import { type Checks, FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
 import type { PackFiles } from '../pack-files.js';
 import type { PageBatch } from './batch.js';
@@ -16,7 +16,7 @@ export class BaseFrames {
       readonly packs: PackFiles;
       readonly records: FrameRecords;
       readonly checks: Checks;
-      readonly sealer: FrameSealer;
+      readonly cipher: FrameCipher;
     },
   ) {}
 
@@ -37,7 +37,7 @@ export class BaseFrames {
   }
 
   private read(batch: PageBatch, frame: number): boolean {
-    const { kernels, packs, records, checks, sealer } = this.context;
+    const { kernels, packs, records, checks, cipher } = this.context;
     const record = records.get(frame);
     const payloadBytes = (record?.bytes ?? 0) - FRAME_HEAD_BYTES;
     if (!record || payloadBytes <= 0 || payloadBytes > 2 * MAX_CONTENT_BYTES) return false;
@@ -50,7 +50,7 @@ export class BaseFrames {
       packs.read(record.pack, record.offset + FRAME_HEAD_BYTES, kernels.bytes, address, payloadBytes);
       if (!checks.isFrame(this.head, address, payloadBytes)) return false;
       const stored = kernels.bytes.subarray(address, address + payloadBytes);
-      const payload = sealer.open(this.head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
+      const payload = cipher.decrypt(this.head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
       if (payload !== stored) kernels.bytes.set(payload, address);
       batch.addBase(frame, head, payload.length);
       return true;

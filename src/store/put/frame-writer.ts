@@ -2,9 +2,9 @@ import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { StoreDatabase } from '../database.js';
-import type { FrameSealer } from '../encryption/sealer.js';
+import type { FrameCipher } from '../encryption/frame-cipher.js';
 import type { Checks, FrameHead } from '../format.js';
-import { FRAME_HEAD_BYTES, MAX_SEAL_BYTES, writeFrameHead } from '../format.js';
+import { FRAME_HEAD_BYTES, MAX_ENCRYPTION_BYTES, writeFrameHead } from '../format.js';
 import type { DeltaRef, FrameRecord } from '../frame-record.js';
 import { MAX_FRAME_ID } from '../limits.js';
 import type { FrameParts, PackWriter } from '../pack-writer.js';
@@ -17,8 +17,8 @@ import type { SimilarPages } from './similar-pages.js';
 const NEXT_FRAME = 'nextFrame';
 
 /** Bytes of space for an encrypted payload. */
-export function sealCapacity(frameBytes: number): number {
-  return 2 * frameBytes + 65536 + MAX_SEAL_BYTES;
+export function encryptedCapacity(frameBytes: number): number {
+  return 2 * frameBytes + 65536 + MAX_ENCRYPTION_BYTES;
 }
 
 /** Writes the frames of batches to packs, and records them in the database. */
@@ -37,9 +37,9 @@ export class FrameWriter {
       readonly db: StoreDatabase;
       readonly packs: PackWriter;
       readonly checks: Checks;
-      readonly sealer: FrameSealer;
+      readonly cipher: FrameCipher;
       /** Address of space for an encrypted payload. */
-      readonly sealSpace: number;
+      readonly encryptedSpace: number;
     },
   ) {
     this.nextId = context.db.value<number>(NEXT_FRAME) ?? 1;
@@ -114,16 +114,16 @@ export class FrameWriter {
 
   /** The bytes of a frame; valid until the batch is used again. */
   private frameParts(id: number, frame: PackedFrame): FrameParts {
-    const { kernels, checks, sealer, sealSpace } = this.context;
+    const { kernels, checks, cipher, encryptedSpace } = this.context;
     const head = new Uint8Array(FRAME_HEAD_BYTES);
-    const fields: FrameHead = { ...frame, id, payloadBytes: frame.bytes + sealer.overheadBytes };
+    const fields: FrameHead = { ...frame, id, payloadBytes: frame.bytes + cipher.overheadBytes };
     writeFrameHead(head, fields);
     const packed = kernels.bytes.subarray(frame.address, frame.address + frame.bytes);
-    const payload = sealer.seal(head.subarray(0, FRAME_HEAD_BYTES - 8), packed);
+    const payload = cipher.encrypt(head.subarray(0, FRAME_HEAD_BYTES - 8), packed);
     let { address } = frame;
     if (payload !== packed) {
-      kernels.bytes.set(payload, sealSpace);
-      address = sealSpace;
+      kernels.bytes.set(payload, encryptedSpace);
+      address = encryptedSpace;
     }
     checks.writeFrame(head, address, payload.length);
     return { parts: [head, payload], bytes: FRAME_HEAD_BYTES + payload.length };

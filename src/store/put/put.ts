@@ -15,7 +15,7 @@ import { PackWriter } from '../pack-writer.js';
 import type { StoreContext } from '../store-context.js';
 import { BaseFrames } from './base-frames.js';
 import { PageBatch } from './batch.js';
-import { FrameWriter, sealCapacity } from './frame-writer.js';
+import { encryptedCapacity, FrameWriter } from './frame-writer.js';
 import { FrameRecords } from './parent-pages.js';
 import { SimilarPages } from './similar-pages.js';
 import { SnapshotPages, type WriteOptions, type WrittenPages } from './snapshot-pages.js';
@@ -48,7 +48,7 @@ export async function writePages(
   );
   const similar = new SimilarPages(arena, db, pageBytes, source.bytes, options.parent !== undefined);
   const key = arena.slot('digest key', DIGEST_KEY_BYTES);
-  const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
+  const encryptedSpace = arena.slot('encrypted payload', encryptedCapacity(frameBytes));
   const createThreads = await declareThreads(arena, codec, count, 0);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
@@ -67,7 +67,14 @@ export async function writePages(
   const storeId = bytesOfHex(config.id);
   const packs = new PackWriter({ dir, db, storeId, packBytes: config.packBytes, checks }, true);
   try {
-    const frames = new FrameWriter({ kernels, db, packs, checks, sealer: secrets.sealer, sealSpace });
+    const frames = new FrameWriter({
+      kernels,
+      db,
+      packs,
+      checks,
+      cipher: secrets.frameCipher,
+      encryptedSpace,
+    });
     const records = new FrameRecords(db, (id) => frames.written(id));
     const writer = new SnapshotPages(store, options, signal, {
       kernels,
@@ -77,7 +84,7 @@ export async function writePages(
       key,
       records,
       packs,
-      bases: new BaseFrames({ kernels, packs: files, records, checks, sealer: secrets.sealer }),
+      bases: new BaseFrames({ kernels, packs: files, records, checks, cipher: secrets.frameCipher }),
       similar,
       frames,
     });

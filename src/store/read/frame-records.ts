@@ -3,8 +3,8 @@ import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { ErrorName } from '../../stream/wire.js';
-import { type FrameSealer, PLAIN_SEALER } from '../encryption/sealer.js';
-import { Checks, FRAME_HEAD_BYTES, frameHeadIn, MAX_SEAL_BYTES, packFileName } from '../format.js';
+import { type FrameCipher, PLAIN_FRAMES } from '../encryption/frame-cipher.js';
+import { Checks, FRAME_HEAD_BYTES, frameHeadIn, MAX_ENCRYPTION_BYTES, packFileName } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import type { PackFiles } from '../pack-files.js';
 
@@ -14,7 +14,7 @@ const MAX_WINDOW_BYTES = 256 << 10;
 /** What frames are read from. */
 export interface FrameSource {
   readonly packs: Pick<PackFiles, 'read'>;
-  readonly sealer: FrameSealer;
+  readonly cipher: FrameCipher;
 }
 
 /**
@@ -46,7 +46,7 @@ export class FrameRecordReader {
   ) {
     this.kernels = arena.kernels;
     this.checks = new Checks(arena, arena.kernels);
-    this.maxPayloadBytes = 2 * capacity + MAX_SEAL_BYTES;
+    this.maxPayloadBytes = 2 * capacity + MAX_ENCRYPTION_BYTES;
     this.maxWindowBytes = Math.max(MAX_WINDOW_BYTES, FRAME_HEAD_BYTES + this.maxPayloadBytes);
     this.window = arena.slot('records', this.maxWindowBytes);
     arena.onAllocate(() => {
@@ -92,12 +92,12 @@ export class FrameRecordReader {
 
   /** Decrypt a payload in its place; return its bytes. */
   private decrypt(record: number, payloadBytes: number): number {
-    const { sealer } = this.source;
-    if (sealer === PLAIN_SEALER) return payloadBytes;
+    const { cipher } = this.source;
+    if (cipher === PLAIN_FRAMES) return payloadBytes;
     const { bytes } = this.kernels;
     const address = record + FRAME_HEAD_BYTES;
     const head = bytes.subarray(record, address - 8);
-    const payload = sealer.open(head, bytes.subarray(address, address + payloadBytes));
+    const payload = cipher.decrypt(head, bytes.subarray(address, address + payloadBytes));
     bytes.set(payload, address);
     this.end = this.start; // the window does not have the bytes of the pack any more
     return payload.length;

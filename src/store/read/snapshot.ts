@@ -38,8 +38,8 @@ export async function openSnapshots(
 ): Promise<OpenSnapshots> {
   const { pageBytes, frameBytes } = store.config;
   const { places, found, packs } = findFrames(store, names);
-  const { sealer } = store.secrets;
-  const cache = await createFrameCache({ packs, sealer, pageBytes, frameBytes, cacheBytes });
+  const { frameCipher: cipher } = store.secrets;
+  const cache = await createFrameCache({ packs, cipher, pageBytes, frameBytes, cacheBytes });
   const decoder = new PageDecoder(cache, (id) => places.find(id), pageBytes);
   return {
     images: found.map(({ info, runs }) => new SnapshotImage(info, runs, decoder, pageBytes)),

@@ -15,7 +15,7 @@ import { decodeManifest, encodeManifest } from '../manifest.js';
 import type { WriterOptions } from '../options.js';
 import { PackWriter } from '../pack-writer.js';
 import { PageBatch } from '../put/batch.js';
-import { FrameWriter, sealCapacity } from '../put/frame-writer.js';
+import { encryptedCapacity, FrameWriter } from '../put/frame-writer.js';
 import { NewPages } from '../put/new-pages.js';
 import { FrameRecords } from '../put/parent-pages.js';
 import { openSnapshots, type SnapshotImage } from '../read/snapshot.js';
@@ -103,7 +103,7 @@ async function packPages(
   const batch = new PageBatch(arena, pageBytes, frameBytes);
   const page = arena.slot('page', pageBytes);
   const digest = arena.slot('digest', KEYED_DIGEST_BYTES);
-  const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
+  const encryptedSpace = arena.slot('encrypted payload', encryptedCapacity(frameBytes));
   const createThreads = await declareThreads(arena, codec, 1, 0);
   const kernels = await arena.allocate();
   const threads = createThreads({
@@ -114,7 +114,7 @@ async function packPages(
   });
   const storeId = bytesOfHex(config.id);
   const packs = new PackWriter({ dir, db, storeId, packBytes: config.packBytes, checks }, true);
-  const frames = new FrameWriter({ kernels, db, packs, checks, sealer: secrets.sealer, sealSpace });
+  const frames = new FrameWriter({ kernels, db, packs, checks, cipher: secrets.frameCipher, encryptedSpace });
   const places = new NewPages();
   const yieldIfDue = createYielder();
   const content = kernels.bytes.subarray(page, page + pageBytes);

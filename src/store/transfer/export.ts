@@ -3,7 +3,7 @@ import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, readFrameHead, writeFrameHead } from '../format.js';
+import { Checks, FRAME_HEAD_BYTES, MAX_ENCRYPTION_BYTES, readFrameHead, writeFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { encodeManifest } from '../manifest.js';
 import type { PackFiles } from '../pack-files.js';
@@ -19,7 +19,7 @@ import {
   SNAPSHOT_MAGIC,
 } from './format.js';
 
-const MAX_PAYLOAD_BYTES = 2 * MAX_CONTENT_BYTES + MAX_SEAL_BYTES;
+const MAX_PAYLOAD_BYTES = 2 * MAX_CONTENT_BYTES + MAX_ENCRYPTION_BYTES;
 
 /** Takes the bytes of a stream; a part is only valid during the call. */
 export type WriteBytes = (...parts: Uint8Array[]) => void | Promise<void>;
@@ -91,7 +91,7 @@ async function createFrameReader(store: StoreContext, packs: PackFiles) {
   const address = arena.slot('payload', MAX_PAYLOAD_BYTES);
   const { bytes: memory } = await arena.allocate();
   const head = new Uint8Array(FRAME_HEAD_BYTES);
-  const { sealer } = store.secrets;
+  const { frameCipher: cipher } = store.secrets;
   return {
     /** Return the head and the payload of a frame, valid until the next call. @throws PageferryError */
     read(id: number, place: FramePlace): [Uint8Array, Uint8Array] {
@@ -104,7 +104,7 @@ async function createFrameReader(store: StoreContext, packs: PackFiles) {
       if (fields?.id !== id || fields.payloadBytes !== bytes) throw bad('its head is damaged');
       if (!checks.isFrame(head, address, bytes)) throw bad('its check differs');
       const stored = memory.subarray(address, address + bytes);
-      const payload = sealer.open(head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
+      const payload = cipher.decrypt(head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
       if (payload === stored) return [head, stored];
       memory.set(payload, address);
       writeFrameHead(head, { ...fields, payloadBytes: payload.length });

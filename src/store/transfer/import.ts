@@ -1,7 +1,7 @@
 import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
-import { PLAIN_SEALER } from '../encryption/sealer.js';
+import { PLAIN_FRAMES } from '../encryption/frame-cipher.js';
 import { FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { checkSnapshotName, decodeManifest } from '../manifest.js';
@@ -124,7 +124,7 @@ export async function openExport(file: VerifiedFile): Promise<readonly ImportedS
       return bytes;
     },
   };
-  const options = { packs, sealer: PLAIN_SEALER, pageBytes, frameBytes, cacheBytes: CACHE_BYTES };
+  const options = { packs, cipher: PLAIN_FRAMES, pageBytes, frameBytes, cacheBytes: CACHE_BYTES };
   const cache = await createFrameCache(options);
   const find = (id: number) => {
     const place = places.get(id);

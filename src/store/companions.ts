@@ -1,9 +1,8 @@
-// Snapshots that are kept beside another one, as its state or its trace: they are removed together with it.
-
+// Companions: snapshots that belong to another one, as its state or its trace, and are removed with it.
 import { applyRetention, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import type { SnapshotInfo } from './snapshot-info.js';
 
-/** Return the names, and those of the snapshots that are kept beside them. */
+/** Return the names and those of their companions. */
 export function withCompanions(infos: readonly SnapshotInfo[], names: ReadonlySet<string>): Set<string> {
   const all = new Set(names);
   for (const { name, belongsTo } of infos) if (belongsTo !== undefined && names.has(belongsTo)) all.add(name);
@@ -11,8 +10,8 @@ export function withCompanions(infos: readonly SnapshotInfo[], names: ReadonlySe
 }
 
 /**
- * Apply a policy to the snapshots that are not kept beside another of `infos`; the others share the decision
- * on theirs, and follow it.
+ * Apply a policy to the snapshots of `infos` that are not companions. A companion gets the decision of the
+ * snapshot that it belongs to, and follows it in the result.
  */
 export function decideWithCompanions(
   infos: readonly SnapshotInfo[],

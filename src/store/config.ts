@@ -1,18 +1,18 @@
-// store.json: what every program that opens the store has to know.
+// store.json: version, id, sizes and the key of the digests, read by every program that opens the store.
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { DIGEST_KEY_BYTES } from '../dedup/keyed-digest.js';
 import { MAX_CONTENT_BYTES } from '../engine/page-frames/format.js';
-import { asIoError, errnoOf, ioError } from '../image/fs/errno.js';
+import { asIoError, errnoOf } from '../image/fs/errno.js';
 import { partialPath } from '../image/fs/partial-file.js';
 import { syncPath } from '../image/fs/sync-path.js';
+import { STORE_FILE } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import { PAGE_BYTES } from '../stream/format.js';
 import { KEY_CHECK_BYTES, keyCheckOf } from './encryption/derive-key.js';
 import { DEFAULT_FRAME_BYTES, DEFAULT_PACK_BYTES, STORE_ID_BYTES, STORE_VERSION } from './format.js';
 
-const FILE = 'store.json';
 const MAX_FILE_BYTES = 65536;
 const MAX_PACK_BYTES = 2 ** 40;
 
@@ -25,11 +25,14 @@ export interface StoreConfig {
   readonly pageBytes: number;
   /** Most bytes of a frame, uncompressed. */
   readonly frameBytes: number;
-  /** A pack that has as many bytes is closed. */
+  /** Size at which a pack is closed. */
   readonly packBytes: number;
-  /** Key of the pages' digests, in hexadecimal; absent: it is derived from the key file. */
+  /**
+   * Key of the pages' digests, in hexadecimal; absent in an encrypted store, which derives it from the key
+   * file.
+   */
   readonly digestKey?: string;
-  /** Tells a wrong key file from the right one; absent: the store is not encrypted. */
+  /** Check of the key file, in hexadecimal; absent in a store that is not encrypted. */
   readonly keyCheck?: string;
 }
 
@@ -39,7 +42,7 @@ export interface StoreLayout {
   readonly pageBytes?: number;
   /** Most bytes of a frame, uncompressed: a page at least, 1 MiB at most; default 16 KiB. */
   readonly frameBytes?: number;
-  /** Size from which on a pack file is closed; default 256 MiB. */
+  /** Size at which a pack file is closed; default 256 MiB. */
   readonly packBytes?: number;
 }
 
@@ -67,9 +70,9 @@ export function newConfig(layout: StoreLayout, secret?: Uint8Array): StoreConfig
   return config;
 }
 
-/** Create store.json, which must not exist; it gets its name once it is complete. @throws PageferryError */
+/** Create store.json atomically; it must not exist. @throws PageferryError `io` */
 export async function writeConfig(dir: string, config: StoreConfig): Promise<void> {
-  const path = join(dir, FILE);
+  const path = join(dir, STORE_FILE);
   const partial = partialPath(path);
   try {
     const fd = fs.openSync(partial, 'wx', 0o600);
@@ -89,25 +92,26 @@ export async function writeConfig(dir: string, config: StoreConfig): Promise<voi
   }
 }
 
-/** Read store.json. @throws PageferryError when there is none, or none that this program can use */
+/** Read store.json. @throws PageferryError `io`, `bad-stream`; `unsupported` for another version */
 export function readConfig(dir: string): StoreConfig {
-  const path = join(dir, FILE);
-  let text: string;
+  const path = join(dir, STORE_FILE);
+  return parseConfig(readText(dir, path), path);
+}
+
+function readText(dir: string, path: string): string {
   try {
     if (fs.statSync(path).size > MAX_FILE_BYTES)
       throw new PageferryError('bad-stream', `${path}: larger than ${MAX_FILE_BYTES} bytes`);
-    text = fs.readFileSync(path, 'utf8');
+    return fs.readFileSync(path, 'utf8');
   } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR')
-      throw new PageferryError(
-        'io',
-        `${dir}: is not a store: it has no ${FILE}; create one with store init`,
-        {
-          cause,
-        },
-      );
-    throw cause instanceof PageferryError ? cause : ioError(path, 'cannot read', cause);
+    const errno = errnoOf(cause);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw asIoError(path, 'cannot read', cause);
+    const message = `${dir}: is not a store: it has no ${STORE_FILE}; create one with store init`;
+    throw new PageferryError('io', message, { cause });
   }
+}
+
+function parseConfig(text: string, path: string): StoreConfig {
   let parsed: Partial<StoreConfig> & { readonly check?: string };
   try {
     parsed = JSON.parse(text);
@@ -137,6 +141,7 @@ function checkOf(config: object): string {
   return createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);
 }
 
+/** Return the first field that is not valid, with the expected value; undefined if all are. */
 function problemOf(config: Partial<StoreConfig>): string | undefined {
   const { pageBytes, frameBytes, packBytes, id, digestKey, keyCheck } = config;
   if (!PAGE_BYTES.some((known) => known === pageBytes))

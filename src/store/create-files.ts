@@ -4,10 +4,10 @@ import { asIoError, ioError } from '../image/fs/errno.js';
 import { isStore } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import { type StoreConfig, writeConfig } from './config.js';
-import { DATABASE_FOLDER, openDatabase } from './database.js';
+import { databaseFolder, openDatabase } from './database.js';
 import { packFolder } from './pack-files.js';
 
-/** LMDB's file of readers for 126 of them is 8272 bytes. */
+/** More than the 8272 bytes that LMDB needs for its default of 126 readers. */
 const LOCK_FILE_BYTES = 16384;
 
 /**
@@ -19,7 +19,7 @@ export async function createFiles(dir: string, config: StoreConfig): Promise<voi
   const created = createEmptyDirectory(dir);
   try {
     fs.mkdirSync(packFolder(dir), { mode: 0o700 });
-    createDatabaseFolder(join(dir, DATABASE_FOLDER));
+    createDatabaseFolder(databaseFolder(dir));
     await (await openDatabase(dir)).close();
     await writeConfig(dir, config);
   } catch (cause) {
@@ -29,7 +29,7 @@ export async function createFiles(dir: string, config: StoreConfig): Promise<voi
   }
 }
 
-/** Create a directory, or take an empty one. Returns the first directory that was created, if any. */
+/** Create a directory, if there is no empty one. Returns the first directory that was created, if any. */
 function createEmptyDirectory(dir: string): string | undefined {
   const outer = storeAround(dir);
   if (outer !== undefined)
@@ -45,8 +45,8 @@ function createEmptyDirectory(dir: string): string | undefined {
 }
 
 /**
- * Create a directory and the missing ones above it. Returns the first that was created, if any. As
- * `mkdirSync` with `recursive`, which never ends where a parent refuses with ENOENT, as /proc does.
+ * Create a directory and the missing ones above it. Returns the first that was created, if any. `mkdirSync`
+ * with `recursive` would never return where a parent refuses with ENOENT, as /proc does.
  */
 function createDirectories(dir: string): string | undefined {
   if (fs.statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return undefined;

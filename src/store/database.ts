@@ -10,17 +10,25 @@ import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
 import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
 
-/** Name of the database's folder in a store. */
-export const DATABASE_FOLDER = 'meta';
+/** Return the folder of a store's database. */
+export function databaseFolder(dir: string): string {
+  return join(dir, 'meta');
+}
+
+/** Return the file of a store's database. */
+export function databaseFile(dir: string): string {
+  return join(databaseFolder(dir), 'data.mdb');
+}
+
 const REFERENCE_BYTES = 5;
 
 /** Description of a pack. */
 export interface PackInfo {
-  /** Bytes that were committed; what follows them is left from a program that was ended. */
+  /** Committed bytes. Bytes after them are left from a killed writer. */
   readonly bytes: number;
 }
 
-/** Position of a page. */
+/** Position of a page: a frame, and a slot in it. */
 export interface PageRef {
   readonly frame: number;
   readonly slot: number;
@@ -66,7 +74,7 @@ export class StoreDatabase {
     }
   }
 
-  /** Let go of the state of the database that reads see; the next read sees the latest one. */
+  /** End the read transaction: the next read sees the latest state. */
   refresh(): void {
     this.root.resetReadTxn();
   }
@@ -94,12 +102,12 @@ export class StoreDatabase {
     this.frames.removeSync(id);
   }
 
-  /** The ids of all frames, in ascending order. */
+  /** Return the ids of all frames, in ascending order. */
   frameIds(): Iterable<number> {
     return this.frames.getKeys({ snapshot: true });
   }
 
-  /** Return where a page with this digest is. The digest is 16 bytes of their own. */
+  /** Return the position of the page with this digest: a Uint8Array of 16 bytes that is no view. */
   page(digest: Uint8Array): PageRef | undefined {
     const bytes = this.digests.getBinaryFast(digest as never);
     if (bytes?.length !== REFERENCE_BYTES) return undefined;
@@ -120,7 +128,7 @@ export class StoreDatabase {
     this.digests.removeSync(digest as never);
   }
 
-  /** The digests of all pages, in ascending order. */
+  /** Return the digests of all pages, in ascending order. */
   pageDigests(): Iterable<Uint8Array> {
     return this.digests.getKeys({ snapshot: true }) as Iterable<Uint8Array>;
   }
@@ -146,7 +154,7 @@ export class StoreDatabase {
     return keys.map((key) => this.nameOf(key));
   }
 
-  /** What is known about all snapshots, in no order of use. */
+  /** Return the descriptions of all snapshots, in the order of their keys. */
   snapshotInfos(): SnapshotInfo[] {
     const infos: SnapshotInfo[] = [];
     // Values of a range may be used again for the next entry: each is parsed at once.
@@ -174,7 +182,9 @@ export class StoreDatabase {
     this.manifests.removeSync(key);
   }
 
-  /** The key in the database of an encrypted store tells nothing: the name is in the record. */
+  /**
+   * Return the name of a snapshot. In an encrypted store the key does not contain it: it is in the record.
+   */
   private nameOf(key: string): string {
     return this.cipher === PLAIN_RECORDS ? key : this.snapshotAt(key, `snapshot record ${key}`)!.name;
   }
@@ -200,7 +210,7 @@ export class StoreDatabase {
     return [...this.packs.getKeys({ snapshot: true })];
   }
 
-  /** Return the features of pages whose first frame is `id`. @throws PageferryError */
+  /** Return the record of features whose first frame is `id`. @throws PageferryError `bad-stream` */
   pageFeatures(id: number): readonly FrameFeatures[] | undefined {
     const encrypted = this.features.getBinary(id);
     if (!encrypted) return undefined;
@@ -215,7 +225,7 @@ export class StoreDatabase {
     this.features.removeSync(id);
   }
 
-  /** The first frames of all records of features, the newest first. */
+  /** Return the first frame of each record of features, the newest first. */
   featureIds(): number[] {
     return [...this.features.getKeys({ snapshot: true, reverse: true })];
   }
@@ -242,16 +252,16 @@ export async function openDatabase(
   cipher: RecordCipher = PLAIN_RECORDS,
 ): Promise<StoreDatabase> {
   const { open } = loadLmdb();
-  const path = join(dir, DATABASE_FOLDER);
+  const path = databaseFolder(dir);
   try {
     const root = open({
       path,
       encoding: 'binary',
       cache: false,
       maxDbs: 8,
-      // A committed transaction is on the disk, so that a pack is never synced after what refers to it.
+      // A commit returns once its transaction is on the disk: packs are synced before records refer to them.
       overlappingSync: false,
-      // Otherwise unused bytes of the database would be memory of this program: pages of guests, keys.
+      // Unused bytes of the database are zeroed: otherwise they could hold pages of guests, or keys.
       noMemInit: false,
     });
     return new StoreDatabase(root, cipher);

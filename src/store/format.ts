@@ -1,4 +1,4 @@
-// Pack files: append-only files of page frames (docs/store.md).
+// Pack files: append-only files of page frames (docs/store-format.md).
 //
 //   pack    = header frame*
 //   header  = "PFSTPACK" u32(version) u32(pack number) id[16] 0[24] check[8]       64 bytes
@@ -9,7 +9,7 @@
 // The payload is that of `src/engine/page-frames/format.ts`, encrypted where the store has a key file. A
 // header's check is XXH3-64 of the bytes before it; a frame's is XXH3-64 of its payload, seeded with XXH3-64
 // of the 24 bytes before the check.
-import type { FrameShape } from '../engine/page-frames/format.js';
+import { type FrameShape, MAX_CONTENT_BYTES } from '../engine/page-frames/format.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 
@@ -20,15 +20,19 @@ export const FRAME_HEAD_BYTES = 32;
 export const STORE_ID_BYTES = 16;
 /** A pack is closed once it has this many bytes. */
 export const DEFAULT_PACK_BYTES = 256 << 20;
-/** Pages that are read alone need their frame unpacked: larger ones take longer and save 3 % of the bytes. */
+/** Reading one page unpacks its frame: frames of 64 KiB take longer to unpack and save 3 % of the bytes. */
 export const DEFAULT_FRAME_BYTES = 16 << 10;
 /** Most bytes that encryption adds to a payload. */
 export const MAX_ENCRYPTION_BYTES = 64;
+/** Most bytes of a payload, as stored. */
+export const MAX_PAYLOAD_BYTES = 2 * MAX_CONTENT_BYTES + MAX_ENCRYPTION_BYTES;
+/** "PFFR", read as a little-endian u32. */
+export const FRAME_MAGIC = 0x52464650;
+/** Offset of the check in a frame's head; the bytes before it are authenticated with an encrypted payload. */
+export const FRAME_CHECK_OFFSET = FRAME_HEAD_BYTES - 8;
 
 const PACK_MAGIC = new TextEncoder().encode('PFSTPACK');
-const FRAME_MAGIC = 0x52464650;
-const HEADER_CHECK = PACK_HEADER_BYTES - 8;
-const HEAD_CHECK = FRAME_HEAD_BYTES - 8;
+const PACK_CHECK_OFFSET = PACK_HEADER_BYTES - 8;
 
 /** The head of a frame in a pack. */
 export interface FrameHead extends FrameShape {
@@ -48,7 +52,7 @@ export function packNumberOf(name: string): number | undefined {
   return packFileName(number) === name ? number : undefined;
 }
 
-/** Computes checks in the kernels' memory: 16 bytes of results, and space for a head or header. */
+/** Computes and verifies the checks of frames and pack headers, in the kernels' memory. */
 export class Checks {
   private readonly result: number;
   private readonly head: number;
@@ -63,52 +67,55 @@ export class Checks {
 
   /** Write the check of a frame at the end of its head. `payload`: address of `bytes` bytes. */
   writeFrame(head: Uint8Array, payload: number, bytes: number): void {
-    this.frame(head, payload, bytes);
-    head.set(this.kernels.bytes.subarray(this.result, this.result + 8), HEAD_CHECK);
+    this.computeFrame(head, payload, bytes);
+    head.set(this.kernels.bytes.subarray(this.result, this.result + 8), FRAME_CHECK_OFFSET);
   }
 
-  /** Whether a frame has the check that its head states. */
-  isFrame(head: Uint8Array, payload: number, bytes: number): boolean {
-    this.frame(head, payload, bytes);
-    return this.equals(head, HEAD_CHECK);
+  /** Return whether a frame has the check that its head states. `payload`: address of `bytes` bytes. */
+  verifyFrame(head: Uint8Array, payload: number, bytes: number): boolean {
+    this.computeFrame(head, payload, bytes);
+    return this.isAt(head, FRAME_CHECK_OFFSET);
   }
 
-  /** The same for a frame at an address of the kernels' memory, of which `view` is a view. */
-  isFrameAt(view: DataView, address: number, bytes: number): boolean {
+  /**
+   * Return whether the frame at `address`, with a payload of `bytes` bytes, has the check that its head
+   * states. `view`: the whole memory of the kernels.
+   */
+  verifyFrameAt(view: DataView, address: number, bytes: number): boolean {
     const { run, words } = this.kernels;
     const result = this.result >>> 2;
-    run.hash64(address, HEAD_CHECK, 0, 0, this.result);
+    run.hash64(address, FRAME_CHECK_OFFSET, 0, 0, this.result);
     run.hash64(address + FRAME_HEAD_BYTES, bytes, words[result]!, words[result + 1]!, this.result);
-    const stated = address + HEAD_CHECK;
+    const stated = address + FRAME_CHECK_OFFSET;
     const isLowEqual = view.getUint32(stated, true) === words[result];
     return isLowEqual && view.getUint32(stated + 4, true) === words[result + 1];
   }
 
   /** Write the check of a pack's header at its end. */
   writeHeader(header: Uint8Array): void {
-    this.header(header);
-    header.set(this.kernels.bytes.subarray(this.result, this.result + 8), HEADER_CHECK);
+    this.computeHeader(header);
+    header.set(this.kernels.bytes.subarray(this.result, this.result + 8), PACK_CHECK_OFFSET);
   }
 
-  /** Whether a header has the check that it states. */
-  isHeader(header: Uint8Array): boolean {
-    this.header(header);
-    return this.equals(header, HEADER_CHECK);
+  /** Return whether a header has the check that it states. */
+  verifyHeader(header: Uint8Array): boolean {
+    this.computeHeader(header);
+    return this.isAt(header, PACK_CHECK_OFFSET);
   }
 
-  private frame(head: Uint8Array, payload: number, bytes: number): void {
+  private computeFrame(head: Uint8Array, payload: number, bytes: number): void {
     const { run, words, bytes: memory } = this.kernels;
-    memory.set(head.subarray(0, HEAD_CHECK), this.head);
-    run.hash64(this.head, HEAD_CHECK, 0, 0, this.result);
+    memory.set(head.subarray(0, FRAME_CHECK_OFFSET), this.head);
+    run.hash64(this.head, FRAME_CHECK_OFFSET, 0, 0, this.result);
     run.hash64(payload, bytes, words[this.result >>> 2]!, words[(this.result >>> 2) + 1]!, this.result);
   }
 
-  private header(header: Uint8Array): void {
-    this.kernels.bytes.set(header.subarray(0, HEADER_CHECK), this.head);
-    this.kernels.run.hash64(this.head, HEADER_CHECK, 0, 0, this.result);
+  private computeHeader(header: Uint8Array): void {
+    this.kernels.bytes.set(header.subarray(0, PACK_CHECK_OFFSET), this.head);
+    this.kernels.run.hash64(this.head, PACK_CHECK_OFFSET, 0, 0, this.result);
   }
 
-  private equals(bytes: Uint8Array, at: number): boolean {
+  private isAt(bytes: Uint8Array, at: number): boolean {
     for (let i = 0; i < 8; i++) if (bytes[at + i] !== this.kernels.bytes[this.result + i]) return false;
     return true;
   }
@@ -139,7 +146,7 @@ export function checkPackHeader(
   const expected = packHeader(pack, storeId);
   if (header.length < PACK_HEADER_BYTES || PACK_MAGIC.some((byte, i) => header[i] !== byte))
     throw new PageferryError('bad-stream', `${name}: does not begin as a pack of a store`);
-  if (!checks.isHeader(header))
+  if (!checks.verifyHeader(header))
     throw new PageferryError('bad-stream', `${name}: its header is damaged: the check differs`);
   const version = new DataView(header.buffer, header.byteOffset).getUint32(8, true);
   if (version !== STORE_VERSION)
@@ -147,7 +154,7 @@ export function checkPackHeader(
       'unsupported',
       `${name}: version ${version}, this program reads ${STORE_VERSION}`,
     );
-  if (expected.some((byte, i) => i < HEADER_CHECK && header[i] !== byte))
+  if (expected.some((byte, i) => i < PACK_CHECK_OFFSET && header[i] !== byte))
     throw new PageferryError('bad-stream', `${name}: belongs to another store, or to another pack of it`);
 }
 
@@ -164,13 +171,13 @@ export function writeFrameHead(out: Uint8Array, head: FrameHead): void {
   view.setUint32(20, 0, true);
 }
 
-/** Read a frame's head. Returns undefined for bytes that are none. */
+/** Parse a frame's head; undefined if the bytes are not one. The check is not verified. */
 export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
   if (bytes.length < FRAME_HEAD_BYTES) return undefined;
   return frameHeadIn(new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES), 0);
 }
 
-/** Read the head of a frame at byte `at`. Returns undefined for bytes that are none. */
+/** Parse the head of a frame at byte `at`; undefined if the bytes are not one. The check is not verified. */
 export function frameHeadIn(view: DataView, at: number): FrameHead | undefined {
   if (view.getUint32(at, true) !== FRAME_MAGIC || view.getUint32(at + 20, true) !== 0) return undefined;
   return {

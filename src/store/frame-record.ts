@@ -1,4 +1,4 @@
-// A frame's record in the database: where it is, and what its pages are.
+// A frame's record in the database: its position, the digests of its pages and the bases of its deltas.
 //
 //   record = count(pack) count(offset) count(bytes) u8(slots) digest[16]*         one digest for each slot
 //            u8(deltas) (u8(slot) count(base frame) u8(base slot))*  u32(check)
@@ -9,7 +9,7 @@ import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
 import { WireReader, WireWriter } from '../stream/wire.js';
 import { recordCheck, withoutCheck } from './record-check.js';
 
-/** Where a frame is. */
+/** Position of a frame in a pack. */
 export interface FramePlace {
   readonly pack: number;
   readonly offset: number;
@@ -17,7 +17,7 @@ export interface FramePlace {
   readonly bytes: number;
 }
 
-/** A delta of a frame. */
+/** The base page of a delta. */
 export interface DeltaRef {
   readonly slot: number;
   readonly baseFrame: number;
@@ -38,7 +38,7 @@ function slotCountOf({ digests }: FrameRecord): number {
 
 const writer = new WireWriter();
 
-/** Return a record as bytes of its own. */
+/** Encode a record. */
 export function encodeFrameRecord(id: number, record: FrameRecord): Uint8Array {
   writer.clear();
   writer.count(record.pack);

@@ -2,7 +2,7 @@ import { withCheck, withoutCheck } from './record-check.js';
 
 const DECODER = new TextDecoder();
 
-/** Return `value` as a JSON record called `name`, with its check. */
+/** Encode `value` as a JSON record called `name`, with its check. */
 export function jsonRecord(name: string, value: unknown): Uint8Array {
   return withCheck(name, new TextEncoder().encode(JSON.stringify(value)));
 }

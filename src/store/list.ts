@@ -1,17 +1,16 @@
-// The snapshots of a store. Apart from the class Store, so that a program that only lists them loads no more.
-import { join } from 'node:path';
+// The list of a store's snapshots, without the class Store: `store list` loads only what it needs.
 import { readConfig } from './config.js';
-import { DATABASE_FOLDER, type StoreDatabase } from './database.js';
+import { databaseFile, type StoreDatabase } from './database.js';
 import { openSecrets } from './encryption/secrets.js';
 import { readLmdbEntries } from './lmdb-file.js';
 import { openContext } from './open-context.js';
 import type { OpenOptions } from './options.js';
-import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
+import { compareAge, readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
 
 /** Return the snapshots of the store in `dir`, oldest first. @throws PageferryError as `openStore` does */
 export async function listSnapshots(dir: string, options: OpenOptions = {}): Promise<SnapshotInfo[]> {
   const { recordCipher } = openSecrets(dir, readConfig(dir), options.keyFile);
-  const entries = readLmdbEntries(join(dir, DATABASE_FOLDER, 'data.mdb'), SNAPSHOTS);
+  const entries = readLmdbEntries(databaseFile(dir), SNAPSHOTS);
   if (entries)
     return byAge(
       entries.map(({ key, value }) =>
@@ -33,9 +32,5 @@ export function snapshotsByAge(db: StoreDatabase): SnapshotInfo[] {
 }
 
 function byAge(infos: SnapshotInfo[]): SnapshotInfo[] {
-  return infos.sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return infos.sort(compareAge);
 }

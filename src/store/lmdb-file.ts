@@ -11,8 +11,8 @@
 //   value    = bytes | tree            SUBTREE: the database of this name and 0, in the second tree of meta
 //            | u64(page) u64(transaction) u64(pages)     OVERFLOW: the bytes follow the header of that page
 //
-// No reader is registered, so a writer can reuse pages while they are read: what was read is right if the
-// last transaction is the same afterwards. A file that differs from this in any point is left to the package.
+// No reader is registered, so a writer can reuse pages while they are read: the entries are valid only if the
+// last transaction is the same afterwards. Any file that differs from this format is read by the package.
 import fs from 'node:fs';
 
 const MAGIC = 0xbeef_c0de;
@@ -63,12 +63,12 @@ export function readLmdbEntries(path: string, database: string): LmdbEntry[] | u
   return undefined;
 }
 
-/** The file, as its last transaction has left it. Throws at whatever is not as expected. */
+/** The state of the file after its last transaction. @throws RangeError for a file of another format */
 class LmdbFile {
   readonly transaction: number;
   private readonly pageBytes: number;
   private readonly names: Tree;
-  /** Bytes that may be read: no page is read twice, other than the meta pages. */
+  /** Limit on the bytes that are still read: each page is read once, the meta pages again. */
   private bytesLeft: number;
 
   constructor(private readonly file: number) {
@@ -81,9 +81,9 @@ class LmdbFile {
       check(meta.getUint32(META.MAGIC, true) === MAGIC && meta.getUint32(META.VERSION, true) === VERSION);
       check(meta.getUint32(META.PAGE_BYTES, true) === this.pageBytes);
     }
-    const isFirst = wide(first, META.TRANSACTION) > wide(second, META.TRANSACTION);
+    const isFirst = u64(first, META.TRANSACTION) > u64(second, META.TRANSACTION);
     const last = isFirst ? first : second;
-    this.transaction = wide(last, META.TRANSACTION);
+    this.transaction = u64(last, META.TRANSACTION);
     this.names = treeAt(last, META.NAMES);
   }
 
@@ -104,10 +104,11 @@ class LmdbFile {
     return found;
   }
 
-  private readNodes(number: number, depth: number, flags: number, found: LmdbEntry[], most: number): void {
+  /** Append the entries of the page `number`, and of the pages below it, to `found`: at most `limit`. */
+  private readNodes(number: number, depth: number, flags: number, found: LmdbEntry[], limit: number): void {
     const page = this.read(number * this.pageBytes, this.pageBytes);
     check(
-      wide(page, 0) === number &&
+      u64(page, 0) === number &&
         page.getUint16(18, true) === (depth === 0 ? PAGE_FLAG.LEAF : PAGE_FLAG.BRANCH),
     );
     const count = page.getUint16(20, true) / 2;
@@ -116,11 +117,11 @@ class LmdbFile {
       const at = HEADER_BYTES + page.getUint16(HEADER_BYTES + 2 * i, true);
       if (depth > 0) {
         const child = page.getUint32(at, true) + page.getUint16(at + 4, true) * 2 ** 32;
-        this.readNodes(child, depth - 1, flags, found, most);
+        this.readNodes(child, depth - 1, flags, found, limit);
       } else {
         const entry = this.leaf(page, at, flags);
         const last = found.at(-1);
-        check(found.length < most && (!last || Buffer.compare(last.key, entry.key) < 0));
+        check(found.length < limit && (!last || Buffer.compare(last.key, entry.key) < 0));
         found.push(entry);
       }
     }
@@ -134,9 +135,9 @@ class LmdbFile {
     const key = bytesAt(page, at + NODE_BYTES, keyBytes);
     const from = at + NODE_BYTES + keyBytes;
     if ((own & NODE_FLAG.OVERFLOW) === 0) return { key, value: bytesAt(page, from, valueBytes) };
-    const number = wide(page, from);
+    const number = u64(page, from);
     const overflow = this.read(number * this.pageBytes, HEADER_BYTES + valueBytes);
-    check(wide(overflow, 0) === number && overflow.getUint16(18, true) === PAGE_FLAG.OVERFLOW);
+    check(u64(overflow, 0) === number && overflow.getUint16(18, true) === PAGE_FLAG.OVERFLOW);
     return { key, value: bytesAt(overflow, HEADER_BYTES, valueBytes) };
   }
 
@@ -151,9 +152,9 @@ class LmdbFile {
 
 function treeAt(view: DataView, at: number): Tree {
   return {
-    root: wide(view, at + TREE.ROOT),
+    root: u64(view, at + TREE.ROOT),
     depth: view.getUint16(at + TREE.DEPTH, true),
-    entries: wide(view, at + TREE.ENTRIES),
+    entries: u64(view, at + TREE.ENTRIES),
   };
 }
 
@@ -166,8 +167,8 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** A number of 64 bits; not exact from 2^53 on, which no file that is read here reaches. */
-function wide(view: DataView, at: number): number {
+/** Read a u64; inexact from 2^53 on, which no file that is read here reaches. */
+function u64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 

@@ -9,7 +9,10 @@ import type { StoreDatabase } from './database.js';
 
 const KEY = 'writer';
 const POLL_MS = 100;
-/** The record is renewed this often; older than STALE_MS it is void where its process cannot be seen. */
+/**
+ * Interval in which the writer renews its record, and age from which the record of a process that is not
+ * visible here (another host or container) is void.
+ */
 const RENEW_MS = 10_000;
 const STALE_MS = 60_000;
 
@@ -17,8 +20,9 @@ const STALE_MS = 60_000;
 interface Owner {
   readonly token: string;
   readonly pid: number;
-  /** Start of the process in clock ticks since the system's start, and where its pid is known. */
+  /** Start of the process, in clock ticks since the boot of its system. */
   readonly start: string;
+  /** System and namespace of the pid. */
   readonly scope: string;
   readonly host: string;
   readonly action: string;
@@ -26,9 +30,9 @@ interface Owner {
   readonly renewedMs: number;
 }
 
-/** The lock of a store, taken. */
+/** The lock of a store, which this process has. */
 export interface WriterLock {
-  /** Whether no other process has taken it: one that stopped for a minute loses it. */
+  /** Whether this process still has it: a process that is suspended for a minute can lose it. */
   isHeld(): boolean;
   release(): void;
 }
@@ -87,7 +91,9 @@ function tryLock(db: StoreDatabase, token: string, action: string): Owner | unde
   });
 }
 
-/** A record that cannot be read is that of a program that was ended. */
+/**
+ * Return the record of the writer. A damaged record is ignored, so that it does not lock the store forever.
+ */
 function readOwner(db: StoreDatabase): Owner | undefined {
   try {
     return db.value<Owner>(KEY);
@@ -129,7 +135,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** What a process id is relative to: this start of this system, and its namespace of process ids. */
+/** Return the scope in which a process id is unique: the boot of the system and its PID namespace. */
 function scope(): string {
   try {
     return `${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${fs.readlinkSync('/proc/self/ns/pid')}`;

@@ -1,11 +1,10 @@
-// A manifest: which page of which frame each page of a snapshot is.
+// A manifest: the frame and slot of each page of a snapshot.
 //
 //   manifest = count(pages) count(runs) kind* length* frame* slot* u32(check)      columns, one entry a run
 //   kind     = 0 zero pages | 1 pages of one frame, in consecutive slots
 //   length   = count(pages of the run)
 //   frame    = zigzag count: its frame id less that of the run before            for runs of kind 1
 //   slot     = u8: first slot                                                    for runs of kind 1
-import { PageferryError } from '../page/error.js';
 import { WireReader, WireWriter } from '../stream/wire.js';
 import { MAX_FRAME_ID, SLOT_LIMIT, ZERO_FRAME } from './limits.js';
 import { PageRuns } from './page-runs.js';
@@ -28,7 +27,7 @@ export function encodeManifest(name: string, runs: PageRuns): Uint8Array {
     last = frames[i]!;
   }
   for (let i = 0; i < count; i++) if (frames[i] !== ZERO_FRAME) writer.u8(slots[i]!);
-  writer.u32(recordCheck(checkName(name), writer.bytes));
+  writer.u32(recordCheck(recordName(name), writer.bytes));
   return writer.bytes.slice();
 }
 
@@ -37,7 +36,7 @@ export function encodeManifest(name: string, runs: PageRuns): Uint8Array {
  * that names the snapshot
  */
 export function decodeManifest(name: string, bytes: Uint8Array): PageRuns {
-  const reader = new WireReader(withoutCheck(checkName(name), bytes), `snapshot ${name}: manifest`);
+  const reader = new WireReader(withoutCheck(recordName(name), bytes), `snapshot ${name}: manifest`);
   const pages = reader.count();
   const count = reader.count();
   if (count > reader.left) throw reader.bad(`${count} runs in ${reader.left} bytes`);
@@ -67,7 +66,7 @@ export function decodeManifest(name: string, bytes: Uint8Array): PageRuns {
   return runs;
 }
 
-function checkName(name: string): string {
+function recordName(name: string): string {
   return `manifest ${name}`;
 }
 
@@ -77,17 +76,4 @@ function zigzag(value: number): number {
 
 function unzigzag(value: number): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-}
-
-/** Names of snapshots become file names. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-
-/** @throws PageferryError `bad-argument` unless `name` can be that of a snapshot */
-export function checkSnapshotName(name: string): void {
-  if (!NAME.test(name))
-    throw new PageferryError(
-      'bad-argument',
-      `${JSON.stringify(name)}: not a name for a snapshot; write 1 to 128 letters, digits, ".", "_" or "-", ` +
-        'the first one a letter or digit',
-    );
 }

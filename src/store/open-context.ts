@@ -5,8 +5,8 @@ import type { OpenOptions } from './options.js';
 import type { StoreContext } from './store-context.js';
 
 /**
- * Open what every operation works with. @throws PageferryError when there is no store, or none that can be
- * used
+ * Open the configuration, keys and database of the store in `dir`. @throws PageferryError `io` without a
+ * store, `bad-argument` without its key file, `bad-stream`, `unsupported`
  */
 export async function openContext(dir: string, { keyFile }: OpenOptions = {}): Promise<StoreContext> {
   const config = readConfig(dir);

@@ -1,4 +1,5 @@
 // Options of a store's operations.
+
 /** Options of every call that writes to a store. */
 export interface WriterOptions {
   /** Maximum wait for another program that writes to the store, in ms; default 0. */
@@ -11,7 +12,7 @@ export interface PutOptions extends WriterOptions {
   readonly name: string;
   /** Snapshot that the image is coded against. */
   readonly parent?: string;
-  /** Snapshot that this one is kept beside: it is removed together with that one. */
+  /** Snapshot that this one belongs to, and is removed with. */
   readonly belongsTo?: string;
   readonly labels?: Readonly<Record<string, string>>;
   /** Threads that pack; default 1. */
@@ -28,9 +29,9 @@ export type CompareOptions = WriterOptions & Pick<PutOptions, 'threads' | 'onPro
 
 /** Options of `Store.prune`. */
 export interface PruneOptions extends WriterOptions {
-  /** Snapshots without one of these labels are left alone. */
+  /** Only snapshots with all of these labels are considered; the others are kept. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Whether nothing is removed. */
+  /** Return the decisions without removing snapshots; default false. */
   readonly dryRun?: boolean;
 }
 

@@ -2,16 +2,18 @@ import fs from 'node:fs';
 import { asIoError, ioError } from '../image/fs/errno.js';
 import { syncPath } from '../image/fs/sync-path.js';
 import { PageferryError } from '../page/error.js';
+import { bytesOfHex } from './config.js';
 import type { StoreDatabase } from './database.js';
 import { type Checks, checkPackHeader, PACK_HEADER_BYTES, packHeader, packNumberOf } from './format.js';
 import { packFolder, packPath } from './pack-files.js';
+import type { StoreContext } from './store-context.js';
 
 /** Database key of the number of the next pack. */
 const NEXT_PACK = 'nextPack';
 
 /**
- * Remove what a program that was ended left behind: packs that no transaction has committed, and bytes after
- * the committed ones. For the only writer of a store. @throws PageferryError `io`, `bad-stream`
+ * Remove the packs that no transaction has committed, and the bytes after the committed ones, which a killed
+ * writer leaves. For the only writer of a store. @throws PageferryError `io`, `bad-stream`
  */
 export function removeUncommitted(dir: string, db: StoreDatabase): void {
   const folder = packFolder(dir);
@@ -41,13 +43,13 @@ export interface FrameParts {
   readonly bytes: number;
 }
 
-/** Where a frame was appended. */
+/** Position of an appended frame. */
 export interface PlaceInPack {
   readonly pack: number;
   readonly offset: number;
 }
 
-/** A pack that is written. */
+/** A pack that is open for writing. */
 interface OpenPack {
   readonly number: number;
   readonly file: number;
@@ -61,21 +63,19 @@ export class PackWriter {
   private current: OpenPack | undefined;
   private next: number;
   private hasNewFile = false;
+  private readonly storeId: Uint8Array;
+  private readonly packBytes: number;
 
-  /** `continues`: whether the newest pack is continued if it is not full. */
+  /** `continuesLast`: whether frames are appended to the newest pack, if it is not full. */
   constructor(
-    private readonly store: {
-      readonly dir: string;
-      readonly db: StoreDatabase;
-      readonly storeId: Uint8Array;
-      readonly packBytes: number;
-      readonly checks: Checks;
-    },
-    continues: boolean,
+    private readonly store: StoreContext,
+    private readonly checks: Checks,
+    continuesLast: boolean,
   ) {
-    const { db } = store;
-    this.next = db.value<number>(NEXT_PACK) ?? 1;
-    if (continues) this.continueLast();
+    this.storeId = bytesOfHex(store.config.id);
+    this.packBytes = store.config.packBytes;
+    this.next = store.db.value<number>(NEXT_PACK) ?? 1;
+    if (continuesLast) this.continueLast();
   }
 
   /**
@@ -96,7 +96,7 @@ export class PackWriter {
       const parts: Uint8Array[] = [];
       let bytes = 0;
       for (let i = places.length; i < frames.length; i++) {
-        if (bytes > 0 && pack.bytes + bytes >= this.store.packBytes) break;
+        if (bytes > 0 && pack.bytes + bytes >= this.packBytes) break;
         places.push({ pack: pack.number, offset: pack.bytes + bytes });
         parts.push(...frames[i]!.parts);
         bytes += frames[i]!.bytes;
@@ -128,7 +128,7 @@ export class PackWriter {
     db.putValue(NEXT_PACK, this.next);
   }
 
-  /** Close the packs. What was not committed is removed by the next writer. */
+  /** Close the packs. The next writer removes the bytes that were not committed. */
   close(): void {
     for (const { file } of this.open.values()) fs.closeSync(file);
     this.open.clear();
@@ -136,33 +136,32 @@ export class PackWriter {
   }
 
   private continueLast(): void {
-    const { db, packBytes, dir, checks, storeId } = this.store;
+    const { db, dir } = this.store;
     const last = Math.max(0, ...db.packNumbers());
     const info = last === 0 ? undefined : db.pack(last);
-    if (!info || info.bytes >= packBytes) return;
+    if (!info || info.bytes >= this.packBytes) return;
     const path = packPath(dir, last);
     try {
       const file = fs.openSync(path, 'r+');
       const { size } = fs.fstatSync(file);
       if (size < info.bytes) {
         fs.closeSync(file);
-        // The pack is left alone for `check`; new frames go to another one.
-        return;
+        return; // new frames go to another pack, and `check` names the damage
       }
       const header = new Uint8Array(PACK_HEADER_BYTES);
       fs.readSync(file, header, 0, PACK_HEADER_BYTES, 0);
-      checkPackHeader(checks, header, last, storeId, path);
+      checkPackHeader(this.checks, header, last, this.storeId, path);
       this.use({ number: last, file, bytes: info.bytes, isSynced: true });
     } catch (cause) {
       throw asIoError(path, 'cannot open for writing', cause);
     }
   }
 
+  /** Return a pack that is not full; create one if there is none. */
   private writable(): OpenPack {
-    const { packBytes, dir, storeId, checks } = this.store;
-    if (this.current && this.current.bytes < packBytes) return this.current;
+    if (this.current && this.current.bytes < this.packBytes) return this.current;
     const number = this.next++;
-    const path = packPath(dir, number);
+    const path = packPath(this.store.dir, number);
     let file: number;
     try {
       file = fs.openSync(path, 'wx+', 0o600);
@@ -171,8 +170,8 @@ export class PackWriter {
     }
     this.hasNewFile = true;
     const pack = this.use({ number, file, bytes: 0, isSynced: false });
-    const header = packHeader(number, storeId);
-    checks.writeHeader(header);
+    const header = packHeader(number, this.storeId);
+    this.checks.writeHeader(header);
     this.write(pack, [header], PACK_HEADER_BYTES);
     return pack;
   }

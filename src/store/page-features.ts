@@ -1,5 +1,5 @@
-// Features of the plain pages of frames: `put` looks up base pages by them, and writes one record a
-// transaction.
+// Features of the plain pages of frames: `put` searches them for similar pages. Each transaction of a put
+// adds one record.
 //
 //   record   = frame* check[4]
 //   frame    = u32(frame id) u8(pages) features*       those of slots 0, 1, ...; all pages of it are plain
@@ -9,13 +9,13 @@
 import { WireReader, WireWriter } from '../stream/wire.js';
 import { withCheck, withoutCheck } from './record-check.js';
 
-/** Features of a page. */
+/** Number of features of a page. */
 export const FEATURES = 4;
 
 /** The features of the pages of a frame. */
 export interface FrameFeatures {
   readonly frame: number;
-  /** FEATURES numbers a page. */
+  /** FEATURES numbers for each page, in the order of the slots. */
   readonly features: Uint32Array;
 }
 

@@ -36,6 +36,11 @@ export class PageRuns {
     return lastAtOrBelow(this.starts, page, this.count);
   }
 
+  /** Return the slot of `page`, which is in the run `run`. */
+  slotOf(run: number, page: number): number {
+    return this.slots[run]! + page - this.starts[run]!;
+  }
+
   /** Return the page after the last one of a run. */
   end(run: number): number {
     return run + 1 < this.count ? this.starts[run + 1]! : this.pages;

@@ -3,7 +3,7 @@ import { PageferryError } from '../page/error.js';
 
 /** Bytes of a record's check. */
 const CHECK_BYTES = 4;
-/** Space for the name and the bytes of a short record: one call takes half the time of several. */
+/** Buffer for a short record and its name: hashing both by one call takes half the time of three calls. */
 const short = Buffer.alloc(4096);
 
 /** Return the check of a record: 32 bits of SHA-256 of its name, a zero byte and its bytes. */

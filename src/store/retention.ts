@@ -1,7 +1,7 @@
-// Which snapshots a retention policy keeps, by the rules of restic: snapshots from the newest to the
-// oldest; the newest one of an hour, day, ISO week, month or year is kept until the rule has kept its number.
-// A rule with numbers left over keeps the oldest snapshot too, so that the history is as long as it can be.
-// Times are UTC.
+// Retention policies, with the rules of restic. Each rule goes from the newest snapshot to the oldest and
+// keeps the newest one of each hour, day, ISO week, month or year, until it has kept its number. A rule that
+// has not kept its number at the end keeps the oldest snapshot too. Times are UTC.
+import { compareAge, type SnapshotInfo } from './snapshot-info.js';
 
 /** Numbers of snapshots to keep; absent: the rule keeps none. */
 export interface RetentionPolicy {
@@ -29,12 +29,6 @@ export function hasLabels(
   return Object.entries(wanted).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);
 }
 
-interface Dated {
-  readonly name: string;
-  /** ISO 8601. */
-  readonly created: string;
-}
-
 /** Period of a snapshot under each rule: two snapshots of one period have the same text. */
 const PERIODS: { readonly [Rule in RetentionRule]: (time: Date, index: number) => string } = {
   last: (_, index) => String(index),
@@ -46,11 +40,11 @@ const PERIODS: { readonly [Rule in RetentionRule]: (time: Date, index: number) =
 };
 
 /** Return a decision for each snapshot, the newest first. */
-export function applyRetention<T extends Dated>(
+export function applyRetention<T extends Pick<SnapshotInfo, 'created' | 'name'>>(
   snapshots: readonly T[],
   policy: RetentionPolicy,
 ): RetentionDecision<T>[] {
-  const sorted = snapshots.toSorted((a, b) => compare(b.created, a.created) || compare(b.name, a.name));
+  const sorted = snapshots.toSorted((a, b) => compareAge(b, a));
   const rules = (Object.keys(PERIODS) as RetentionRule[]).map((name) => ({
     name,
     left: policy[name] ?? 0,
@@ -71,15 +65,11 @@ export function applyRetention<T extends Dated>(
   });
 }
 
-/** Return the year and number of a week, which begins on Monday; the first one has January 4. */
+/** Return year and number of an ISO week: it begins on Monday, and the first of a year has January 4. */
 function isoWeek(time: Date): string {
   const dayMs = 86_400_000;
   const day = Math.floor(time.getTime() / dayMs);
   const thursday = new Date((day - ((time.getUTCDay() + 6) % 7) + 3) * dayMs);
   const year = thursday.getUTCFullYear();
   return `${year} ${1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * dayMs))}`;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -10,9 +10,9 @@ export interface SnapshotInfo {
   readonly bytes: number;
   /** Time of its creation, ISO 8601. */
   readonly created: string;
-  /** Name that the snapshot was made from. */
+  /** Name of the snapshot that the image was coded against. */
   readonly parent?: string;
-  /** Name of the snapshot that it is kept beside, and removed with. */
+  /** Name of the snapshot that it belongs to, and is removed with. */
   readonly belongsTo?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly pages: number;
@@ -20,6 +20,18 @@ export interface SnapshotInfo {
   /** Pages that no earlier snapshot had, and the bytes that they take in packs. */
   readonly newPages: number;
   readonly storedBytes: number;
+}
+
+/** Compare two snapshots for sorting: by time of creation, then by name. */
+export function compareAge(
+  a: Pick<SnapshotInfo, 'created' | 'name'>,
+  b: Pick<SnapshotInfo, 'created' | 'name'>,
+): number {
+  return compare(a.created, b.created) || compare(a.name, b.name);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Parse the record of a snapshot whose key is `key`. @throws PageferryError `bad-stream` */

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { databaseFile } from './database.js';
 import type { StoreContext } from './store-context.js';
 
 /** Totals of a store. */
@@ -16,6 +16,7 @@ export interface StoreStats {
   readonly databaseBytes: number;
 }
 
+/** Return the totals of a store. @throws PageferryError `bad-stream` */
 export function storeStats({ db, dir }: StoreContext): StoreStats {
   db.refresh();
   const names = db.snapshotNames();
@@ -27,6 +28,6 @@ export function storeStats({ db, dir }: StoreContext): StoreStats {
     pages: db.pageCount,
     packs: packs.length,
     packBytes: packs.reduce((sum, number) => sum + db.pack(number)!.bytes, 0),
-    databaseBytes: fs.statSync(join(dir, 'meta', 'data.mdb')).size,
+    databaseBytes: fs.statSync(databaseFile(dir)).size,
   };
 }

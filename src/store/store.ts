@@ -5,13 +5,12 @@ import type { CheckOptions, CheckReport } from './check/check.js';
 import { decideWithCompanions, withCompanions } from './companions.js';
 import { newConfig, type StoreConfig, type StoreLayout } from './config.js';
 import { createFiles } from './create-files.js';
-import { damageIn } from './damage-error.js';
 import { readKeyFile } from './encryption/key-file.js';
+import { damageIn, unknownSnapshot } from './errors.js';
 import type { FreeSpace } from './gc/free-space.js';
 import type { GcOptions, GcReport } from './gc/gc.js';
 import { snapshotsByAge } from './list.js';
 import { takeLock } from './lock.js';
-import { checkSnapshotName } from './manifest.js';
 import { openContext } from './open-context.js';
 import type {
   CompareOptions,
@@ -26,6 +25,7 @@ import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
 import type { RepackOptions, RepackReport } from './repack/repack.js';
 import { hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import type { SnapshotInfo } from './snapshot-info.js';
+import { checkSnapshotName } from './snapshot-name.js';
 import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
 import type { Trace } from './trace.js';
@@ -71,7 +71,7 @@ export class Store {
     return snapshotsByAge(this.context.db);
   }
 
-  /** Return what is known about a snapshot. @throws PageferryError `bad-argument` if there is none */
+  /** Return the description of a snapshot. @throws PageferryError `bad-argument` if there is none */
   info(name: string): SnapshotInfo {
     this.context.db.refresh();
     return this.existing(name);
@@ -92,7 +92,7 @@ export class Store {
   }
 
   /**
-   * Whether the snapshot `name` has the bytes of an image, which is read and not stored.
+   * Return whether the snapshot `name` has the bytes of an image. The image is read, not stored.
    * @throws PageferryError; the reason of the signal
    */
   async holds(name: string, source: PageSource, options: CompareOptions = {}): Promise<boolean> {
@@ -129,7 +129,7 @@ export class Store {
   }
 
   /**
-   * Remove snapshots and what is kept beside them, all or none; `gc` frees their space. Returns all removed
+   * Remove snapshots and those that belong to them, all or none; `gc` frees their space. Returns all removed
    * names.
    * @throws PageferryError `bad-argument` if there is no snapshot of one of the names
    */
@@ -176,8 +176,8 @@ export class Store {
   }
 
   /**
-   * Write snapshots as a stream that `import` of another store takes, not encrypted. Nothing is to be used of
-   * it if this fails.
+   * Write snapshots, and those that belong to them, as an unencrypted stream for `import` of another store.
+   * If this fails, the stream is not valid.
    * @throws PageferryError; the reason of the signal
    */
   async export(names: readonly string[], write: WriteBytes, signal?: AbortSignal): Promise<ExportSummary> {
@@ -191,8 +191,8 @@ export class Store {
 
   /**
    * Store the snapshots of a stream that `export` has written. Its bytes are verified first. Pages that the
-   * store has are not stored again, whatever the key of either store is. Snapshots that were stored before a
-   * failure stay.
+   * store has are not stored again, even if the two stores have different keys. Snapshots that were stored
+   * before a failure stay.
    * @throws PageferryError; the reason of the signal
    */
   async import(source: PageSource, options: ImportOptions = {}): Promise<SnapshotInfo[]> {
@@ -225,7 +225,7 @@ export class Store {
     return this.exclusively('gc', options, () => collectGarbage(this.context, options, options.signal));
   }
 
-  /** Return what `gc` would free. @throws PageferryError */
+  /** Return the bytes that `gc` would free. @throws PageferryError */
   async freeSpace(): Promise<FreeSpace> {
     return (await import('./gc/free-space.js')).freeSpace(this.context);
   }
@@ -248,11 +248,7 @@ export class Store {
 
   private existing(name: string): SnapshotInfo {
     const info = this.context.db.snapshot(name);
-    if (!info)
-      throw new PageferryError(
-        'bad-argument',
-        `${this.dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
-      );
+    if (!info) throw unknownSnapshot(this.dir, name);
     return info;
   }
 
@@ -264,7 +260,7 @@ export class Store {
       );
   }
 
-  /** Do `work` as the only writer. */
+  /** Run `work` as the only writer. */
   private async exclusively<T>(
     action: string,
     { waitMs, signal }: WriterOptions,
@@ -280,7 +276,7 @@ export class Store {
       removeUncommitted(dir, db);
       return await work();
     } catch (error) {
-      // A disk may be full of what was written in vain.
+      // The uncommitted bytes may have filled the disk.
       ignoreFailure(() => {
         if (db.transaction(lock.isHeld)) removeUncommitted(dir, db);
       });
@@ -291,7 +287,7 @@ export class Store {
   }
 }
 
-/** Do what the next writer does again. */
+/** Run `work` without its errors: the next writer runs it again. */
 function ignoreFailure(work: () => void): void {
   try {
     work();

@@ -3,7 +3,9 @@ import { PageferryError } from '../page/error.js';
 import type { Store } from './store.js';
 import { MAX_TRACE_BYTES, parseTrace, type Trace, traceOf } from './trace.js';
 
-/** Return the trace that is kept beside the snapshot `name`, if there is one. @throws PageferryError */
+/**
+ * Return the trace that belongs to the snapshot `name` (NAME.trace), if there is one. @throws PageferryError
+ */
 export async function storedTrace(store: Store, name: string): Promise<Trace | undefined> {
   const traceName = `${name}.trace`;
   if (!store.has(traceName) || !store.has(name)) return undefined;

@@ -1,5 +1,6 @@
-// Which pages of mounted images were read, in the order of their first read: the working set of what was
-// started from the mount. A text file, so that it can be read, joined and cut with the system's tools:
+// A trace: the pages of mounted images that were read, in the order of their first read. It is the working
+// set of a guest that was started from the mount. A text file, so that common tools can read, join and cut
+// it:
 //
 //   pageferry trace 1          format and version
 //   image NAME BYTES           the following runs are of this image
@@ -8,12 +9,13 @@
 import fs from 'node:fs';
 import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
+import { isSnapshotName } from './snapshot-name.js';
 
 export const TRACE_PAGE_BYTES = 4096;
 
 const HEAD = 'pageferry trace';
 const VERSION = 1;
-/** A trace of all pages of 1 TiB, each alone, has 4 GiB; a working set is far below this. */
+/** Largest trace that is read: over four million runs of pages. */
 export const MAX_TRACE_BYTES = 64 << 20;
 
 /** An image that can be mounted. */
@@ -38,7 +40,7 @@ export interface Trace {
   readonly runs: readonly TraceRun[];
 }
 
-/** Records first reads of pages. */
+/** Records the first read of each page. */
 export class TraceRecorder {
   private readonly seen: readonly Uint8Array[];
   private readonly runs: { image: number; first: number; count: number }[] = [];
@@ -125,8 +127,9 @@ export function parseTrace(text: string, name: string): Trace {
       runs.push({ image, first, count });
       continue;
     }
-    const head = /^image ([A-Za-z0-9][A-Za-z0-9._-]{0,127}) (\d{1,15})$/.exec(lines[line]!);
-    if (!head) throw bad(line, 'is neither "image NAME BYTES" nor "FIRST COUNT"');
+    const head = /^image (\S+) (\d{1,15})$/.exec(lines[line]!);
+    if (!head || !isSnapshotName(head[1]!))
+      throw bad(line, 'is neither "image NAME BYTES" nor "FIRST COUNT"');
     const bytes = Number(head[2]);
     const known = numbers.get(head[1]!);
     if (known !== undefined && images[known]!.bytes !== bytes)
@@ -138,8 +141,8 @@ export function parseTrace(text: string, name: string): Trace {
 }
 
 /**
- * Return the part of a trace that is of image `name`, which has `bytes` bytes. A trace of one image can be
- * used for another one.
+ * Return the runs of a trace that are of image `name`, which has `bytes` bytes. A trace of a single image is
+ * used for `name` whatever its image is called.
  * @throws PageferryError `bad-argument` if there is none, or it is of a larger image
  */
 export function traceOf(trace: Trace, name: string, bytes: number): Trace {
@@ -157,8 +160,8 @@ export function traceOf(trace: Trace, name: string, bytes: number): Trace {
 }
 
 /**
- * Return the number, among `images`, of each image of a trace. A trace of one image can be used for another
- * one, as a template's for a clone of it, where there is only one.
+ * Return the number, among `images`, of each image of a trace. A trace of a single image is used for a single
+ * mounted image whatever both are called: a template's trace for a clone of it.
  * @throws PageferryError `bad-argument` if an image is missing or too small
  */
 export function matchImages(trace: Trace, images: readonly MountedImage[]): number[] {

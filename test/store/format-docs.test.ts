@@ -84,7 +84,7 @@ test('frame', async () => {
     packing: 0,
   });
   arena.kernels.bytes.set(bytes.subarray(32), space);
-  expect(made.isFrame(bytes.subarray(0, 32), space, bytes.length - 32)).toBe(true);
+  expect(made.verifyFrame(bytes.subarray(0, 32), space, bytes.length - 32)).toBe(true);
   const slots = new SlotTable();
   slots.parse(bytes.subarray(32, 38), head, 4096, 'example');
   expect([...slots.kinds]).toEqual([1, 2]);

@@ -5,7 +5,7 @@ import { openDiff } from '../../image/diff.js';
 import { openImage, openUncompressed } from '../../image/formats.js';
 import type { FileSource } from '../../image/image-file.js';
 import { PageferryError } from '../../page/error.js';
-import { checkSnapshotName } from '../../store/manifest.js';
+import { checkSnapshotName } from '../../store/snapshot-name.js';
 import type { Store } from '../../store/store.js';
 import { openInput } from '../open-input.js';
 import { UsageError } from '../usage-error.js';

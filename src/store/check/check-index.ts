@@ -4,7 +4,9 @@ import type { StoreContext } from '../store-context.js';
 import type { CheckedFrame, CheckedStore } from './checked-store.js';
 import type { DamagedPages } from './damaged-pages.js';
 
-/** Check the records of frames, and the digests that lead to pages. */
+/**
+ * Check the records of frames and features, and the index of digests. Return the frames with intact records.
+ */
 export async function checkIndex(
   store: StoreContext,
   problems: string[],
@@ -41,7 +43,7 @@ export async function checkIndex(
   return { frames, packCount: db.packNumbers().length };
 }
 
-/** Check that every page is found by its digest, and that no digest leads to another page. */
+/** Check that every page is found by its digest, and that every digest refers to a page with that digest. */
 async function checkDigests(
   { db }: StoreContext,
   frames: ReadonlyMap<number, CheckedFrame>,
@@ -71,7 +73,7 @@ async function checkDigests(
   if (wrong > 0) problems.push(`index: ${wrong} digests lead to no page`);
 }
 
-/** Check the records of features. A frame of them that is not there any more does no harm. */
+/** Check the records of features. A record may name a frame that was removed. */
 function checkFeatures({ db }: StoreContext, problems: string[]): void {
   for (const id of db.featureIds()) {
     try {

@@ -8,14 +8,14 @@ import type { StoreContext } from '../store-context.js';
 import type { CheckedStore } from './checked-store.js';
 import type { DamagedPages } from './damaged-pages.js';
 
-/** The file of a pack. */
+/** Sizes of a pack file. */
 interface PackSize {
-  /** Bytes that were committed, and those that the file has; 0 if there is none. */
+  /** Committed bytes, and those of them that the file has; 0 without a file. */
   readonly committed: number;
   readonly bytes: number;
 }
 
-/** Check the sizes and headers of packs, and that every frame is inside of its pack and alone there. */
+/** Check the sizes and headers of packs, and that every frame is inside its pack and overlaps no other. */
 export async function checkPacks(
   store: StoreContext,
   { frames }: CheckedStore,
@@ -50,7 +50,7 @@ export async function checkPacks(
       );
 }
 
-/** Check that a pack is there, and its header. */
+/** Check that a pack exists, and its header; return its sizes. */
 function checkPack(
   { db, dir, config }: StoreContext,
   number: number,

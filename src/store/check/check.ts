@@ -1,4 +1,4 @@
-import { KEYED_DIGEST_BYTES, keyedDigests } from '../../dedup/keyed-digest.js';
+import { DIGEST_KEY_BYTES, KEYED_DIGEST_BYTES, keyedDigests } from '../../dedup/keyed-digest.js';
 import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
@@ -21,9 +21,9 @@ export interface CheckOptions {
   readonly onProgress?: (bytes: number, total: number) => void;
 }
 
-/** What a check has found. */
+/** Result of a check. */
 export interface CheckReport {
-  /** A sentence for each thing that is wrong. */
+  /** A message for each problem. */
   readonly problems: readonly string[];
   /** The snapshots that have damaged pages. */
   readonly damaged: readonly DamagedSnapshot[];
@@ -103,17 +103,17 @@ class PageVerifier {
   ) {
     const { pageBytes } = store.config;
     this.page = arena.slot('page to hash', pageBytes);
-    this.key = arena.slot('digest key', 32);
+    this.key = arena.slot('digest key', DIGEST_KEY_BYTES);
     this.digest = arena.slot('digest', 32);
     this.decoder = new PageDecoder(cache, (id) => this.place(id), pageBytes);
   }
 
-  /** Begin, once the memory exists. */
+  /** Write the digest key to the memory, once it is allocated. */
   start(): void {
     this.cache.codec.kernels.bytes.set(this.store.secrets.digestKey, this.key);
   }
 
-  /** @throws PageferryError when the frame itself cannot be read */
+  /** Verify the pages of a frame. @throws PageferryError if the frame itself cannot be unpacked */
   verify(frame: CheckedFrame, problems: string[], damage: DamagedPages): void {
     const { slots } = this.cache.get(frame.id, frame);
     const count = frame.digests.length / KEYED_DIGEST_BYTES;

@@ -72,8 +72,7 @@ export class DamagedPages {
       const frame = runs.frames[run]!;
       if (frame === ZERO_FRAME) continue;
       for (let page = runs.starts[run]!; page < runs.end(run); page++) {
-        const slot = runs.slots[run]! + page - runs.starts[run]!;
-        if (!this.isDamaged(frame, slot, checked)) continue;
+        if (!this.isDamaged(frame, runs.slotOf(run, page), checked)) continue;
         pages++;
         const last = ranges.at(-1);
         if (last?.[1] === page - 1) last[1] = page;

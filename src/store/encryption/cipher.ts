@@ -4,9 +4,9 @@
 //   session key = HKDF-SHA-256(key, salt: session, info: "pageferry store 1 session")
 //   nonce       = 0[4] count[8]
 //
-// A nonce is unique by construction: the 128 bits of a session are drawn when a cipher encrypts for the first
-// time, a session has a key of its own, and its count never returns to an earlier value. Nothing has to be
-// stored for that, so that a crash, a copy of the store or two programs cannot make a nonce return.
+// A nonce is unique by construction: a session is 128 random bits, drawn when a cipher encrypts for the first
+// time; each session has its own key, and its count only rises. No state is stored, so a crash, a copy of the
+// store or two programs cannot repeat a nonce.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { PageferryError } from '../../page/error.js';
 import { KEY_BYTES } from './derive-key.js';
@@ -16,13 +16,13 @@ const COUNT_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const ALGORITHM = 'aes-256-gcm';
-/** Keys of sessions that are kept. */
+/** Cached keys of sessions. */
 const MAX_SESSIONS = 256;
 
 /** Bytes that encrypting adds. */
 export const CIPHER_OVERHEAD_BYTES = SESSION_BYTES + COUNT_BYTES + TAG_BYTES;
 
-/** Encrypts with one key of a store. */
+/** Encrypts and decrypts with one key of a store. */
 export class Cipher {
   private session: Uint8Array | undefined;
   private count = 0n;
@@ -44,7 +44,7 @@ export class Cipher {
     return out;
   }
 
-  /** Decrypt what `encrypt` returned. `label` names it in errors. @throws PageferryError `bad-stream` */
+  /** Decrypt the result of `encrypt`. `label` names it in errors. @throws PageferryError `bad-stream` */
   decrypt(associated: Uint8Array, encrypted: Uint8Array, label: string): Uint8Array {
     const end = encrypted.length - TAG_BYTES;
     if (end < SESSION_BYTES + COUNT_BYTES)

@@ -14,7 +14,7 @@ export function deriveKey(secret: Uint8Array, storeId: string, purpose: Purpose)
   return new Uint8Array(hkdfSync('sha256', secret, Buffer.from(storeId, 'hex'), info, KEY_BYTES));
 }
 
-/** Return what store.json has to tell the right key file from a wrong one, in hexadecimal. */
+/** Return the check of a key file in store.json, which detects a wrong one, in hexadecimal. */
 export function keyCheckOf(secret: Uint8Array, storeId: string): string {
   return Buffer.from(deriveKey(secret, storeId, 'check').subarray(0, KEY_CHECK_BYTES)).toString('hex');
 }

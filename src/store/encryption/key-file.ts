@@ -10,7 +10,7 @@ const MIN_BYTES = 32;
 const MAX_BYTES = 65536;
 
 /**
- * Read a key file: 32 bytes to 64 KiB that are random.
+ * Read a key file: 32 bytes to 64 KiB of random data.
  * @throws PageferryError `io`, `bad-argument`
  */
 export function readKeyFile(path: string): Uint8Array {

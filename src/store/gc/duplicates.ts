@@ -1,15 +1,15 @@
 import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
 import type { StoreDatabase } from '../database.js';
 
-/** Database key: whether a page may be in two frames, after a repacking. Its digest leads to one of them. */
+/** Database key: whether a page may be in two frames, after a repacking. Its digest refers to one of them. */
 export const HAS_DUPLICATES = 'hasDuplicates';
 
 /** Digests that one transaction changes. */
 const MAX_WAITING = 65_536;
 
 /**
- * Let every digest of a page in a live frame lead to a live frame, so that the frames which are not live can
- * be removed with the digests that lead to them.
+ * Let the digest of every page in a live frame refer to a live frame, so that the other frames can be removed
+ * with the digests that refer to them.
  */
 export async function keepDigests(
   db: StoreDatabase,

@@ -17,11 +17,11 @@ export interface PackFrames {
 /** Bytes of packs that no snapshot needs. */
 export interface FreeSpace {
   readonly unusedBytes: number;
-  /** Those of packs that a collection with its default of `freeShare` rewrites or removes. */
+  /** Unused bytes of the packs that a collection with the default `freeShare` rewrites or removes. */
   readonly collectedBytes: number;
 }
 
-/** Return the frames of each pack, and whether a snapshot needs them. */
+/** Return the live and dead frames of each pack, by pack number. */
 export async function framesOfPacks(
   db: StoreDatabase,
   live: ReadonlySet<number>,
@@ -59,8 +59,8 @@ export function freeBytesOf(
 }
 
 /**
- * Return what a collection would free, without changing the store. Another program that writes meanwhile
- * makes it inexact.
+ * Return the bytes that a collection would free, without changing the store. They are inexact if another
+ * program writes meanwhile.
  * @throws PageferryError `bad-stream` if a manifest is damaged
  */
 export async function freeSpace({ db }: StoreContext): Promise<FreeSpace> {

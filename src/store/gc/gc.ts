@@ -1,22 +1,19 @@
 import fs from 'node:fs';
 import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
-import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { ioError } from '../../image/fs/errno.js';
 import { Arena } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import { bytesOfHex } from '../config.js';
-import { Checks, FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
+import { Checks, MAX_PAYLOAD_BYTES } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { PackFiles, packPath } from '../pack-files.js';
 import { PackWriter } from '../pack-writer.js';
+import { SingleFrameReader } from '../read/single-frame.js';
 import type { StoreContext } from '../store-context.js';
 import { keepDigests } from './duplicates.js';
 import { DEFAULT_FREE_SHARE, framesOfPacks, freeBytesOf, type PackFrames } from './free-space.js';
 import { removeDeadFeatures } from './live-features.js';
 import { liveFrames } from './live-frames.js';
-
-const MAX_FRAME_BYTES = 2 * MAX_CONTENT_BYTES;
 
 /** Options of `Store.gc`. */
 export interface GcOptions {
@@ -24,20 +21,20 @@ export interface GcOptions {
   readonly freeShare?: number;
 }
 
-/** What a collection has done. */
+/** Result of a garbage collection. */
 export interface GcReport {
   readonly removedFrames: number;
   /** Bytes of pack files before and after. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly removedPacks: number;
-  /** Packs that could not be rewritten because frames of them are damaged; run check. */
+  /** Packs that were not rewritten, because frames of them are damaged; `check` names the damage. */
   readonly damagedPacks: readonly number[];
 }
 
 /**
  * Remove the frames that no snapshot needs, and rewrite packs with much free space. Each pack is one
- * transaction: ended at any moment, the next collection goes on from there.
+ * transaction: after a crash, the next collection continues with the remaining packs.
  * @throws PageferryError; the reason of `signal`
  */
 export async function collectGarbage(
@@ -92,25 +89,24 @@ function removeFrames({ db }: StoreContext, ids: readonly number[]): void {
 
 /** Copies frames to new packs. */
 class FrameMover {
-  private readonly head = new Uint8Array(FRAME_HEAD_BYTES);
+  private readonly reader: SingleFrameReader;
   private readonly writer: PackWriter;
 
   private constructor(
     private readonly store: StoreContext,
     private readonly kernels: Kernels,
-    private readonly checks: Checks,
+    checks: Checks,
     /** Address of space for a payload. */
     private readonly space: number,
   ) {
-    const { dir, db, config } = store;
-    const storeId = bytesOfHex(config.id);
-    this.writer = new PackWriter({ dir, db, storeId, packBytes: config.packBytes, checks }, false);
+    this.reader = new SingleFrameReader(kernels, checks);
+    this.writer = new PackWriter(store, checks, false);
   }
 
   static async create(store: StoreContext): Promise<FrameMover> {
     const arena = new Arena();
     const checks = new Checks(arena, arena.kernels);
-    const space = arena.slot('payload', MAX_FRAME_BYTES);
+    const space = arena.slot('payload', MAX_PAYLOAD_BYTES);
     return new FrameMover(store, await arena.allocate(), checks, space);
   }
 
@@ -152,18 +148,17 @@ class FrameMover {
     this.writer.close();
   }
 
+  /** Copy a frame to a new pack and return its position; undefined if it is damaged. */
   private copy(id: number, files: PackFiles): Pick<FramePlace, 'pack' | 'offset'> | undefined {
-    const { kernels, checks, space, head } = this;
-    const { pack, offset, bytes } = this.store.db.frame(id)!;
-    const payloadBytes = bytes - FRAME_HEAD_BYTES;
-    if (payloadBytes <= 0 || payloadBytes > MAX_FRAME_BYTES) return undefined;
+    const { kernels, space, reader } = this;
+    const place = this.store.db.frame(id)!;
+    let payloadBytes: number;
     try {
-      files.read(pack, offset, head, 0, FRAME_HEAD_BYTES);
-      files.read(pack, offset + FRAME_HEAD_BYTES, kernels.bytes, space, payloadBytes);
+      payloadBytes = reader.read(files, id, place, space).payloadBytes;
     } catch {
       return undefined; // the pack is kept, and `check` names the damage
     }
-    if (readFrameHead(head)?.id !== id || !checks.isFrame(head, space, payloadBytes)) return undefined;
-    return this.writer.append([head, kernels.bytes.subarray(space, space + payloadBytes)], bytes);
+    const payload = kernels.bytes.subarray(space, space + payloadBytes);
+    return this.writer.append([reader.head, payload], place.bytes);
   }
 }

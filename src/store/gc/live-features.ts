@@ -2,8 +2,8 @@ import type { StoreDatabase } from '../database.js';
 import type { FrameFeatures } from '../page-features.js';
 
 /**
- * Remove the features of pages whose frames are not live, and records that are damaged: `put` finds fewer
- * similar pages without them, and nothing else.
+ * Remove the features of pages whose frames are not live, and damaged records. Without a record, `put` finds
+ * fewer similar pages; nothing else needs it.
  */
 export async function removeDeadFeatures(
   db: StoreDatabase,

@@ -9,7 +9,7 @@ export async function liveFrames(
   const live = new Set<number>();
   for (const name of db.snapshotNames()) {
     const manifest = db.manifest(name);
-    // A manifest that cannot be read might refer to any frame: its error ends the caller.
+    // A manifest that cannot be decoded could refer to any frame, so its error ends the collection.
     if (manifest) for (const id of decodeManifest(name, manifest).frameIds()) live.add(id);
     await yieldIfDue();
   }

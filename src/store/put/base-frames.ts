@@ -1,24 +1,26 @@
-import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import type { FrameCipher } from '../encryption/frame-cipher.js';
-import { type Checks, FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
+import { type Checks, FRAME_HEAD_BYTES } from '../format.js';
+import type { FrameRecordCache } from '../frame-record-cache.js';
 import type { PackFiles } from '../pack-files.js';
+import { SingleFrameReader } from '../read/single-frame.js';
 import type { PageBatch } from './batch.js';
-import type { FrameRecords } from './parent-pages.js';
 
 /** Reads the frames of base pages into batches. */
 export class BaseFrames {
-  private readonly head = new Uint8Array(FRAME_HEAD_BYTES);
+  private readonly reader: SingleFrameReader;
 
   constructor(
     private readonly context: {
       readonly kernels: Kernels;
       readonly packs: PackFiles;
-      readonly records: FrameRecords;
+      readonly records: FrameRecordCache;
       readonly checks: Checks;
       readonly cipher: FrameCipher;
     },
-  ) {}
+  ) {
+    this.reader = new SingleFrameReader(context.kernels, context.checks);
+  }
 
   /**
    * Let the page that was added last to `batch` be coded against the page at (frame, slot), or against that
@@ -31,28 +33,20 @@ export class BaseFrames {
     else this.usePlain(batch, frame, slot);
   }
 
-  /** As `use`, for a page that is not a delta. */
+  /** The same for a page at (frame, slot) that is not a delta. */
   usePlain(batch: PageBatch, frame: number, slot: number): void {
     if (batch.hasBase(frame) || this.read(batch, frame)) batch.addLink(frame, slot);
   }
 
   private read(batch: PageBatch, frame: number): boolean {
-    const { kernels, packs, records, checks, cipher } = this.context;
+    const { packs, records, cipher } = this.context;
     const record = records.get(frame);
     const payloadBytes = (record?.bytes ?? 0) - FRAME_HEAD_BYTES;
-    if (!record || payloadBytes <= 0 || payloadBytes > 2 * MAX_CONTENT_BYTES) return false;
     const address = batch.baseSpace(payloadBytes);
-    if (address === undefined) return false;
+    if (!record || address === undefined) return false;
     try {
-      packs.read(record.pack, record.offset, this.head, 0, FRAME_HEAD_BYTES);
-      const head = readFrameHead(this.head);
-      if (head?.id !== frame || head.payloadBytes !== payloadBytes) return false;
-      packs.read(record.pack, record.offset + FRAME_HEAD_BYTES, kernels.bytes, address, payloadBytes);
-      if (!checks.isFrame(this.head, address, payloadBytes)) return false;
-      const stored = kernels.bytes.subarray(address, address + payloadBytes);
-      const payload = cipher.decrypt(this.head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
-      if (payload !== stored) kernels.bytes.set(payload, address);
-      batch.addBase(frame, head, payload.length);
+      const head = this.reader.read(packs, frame, record, address);
+      batch.addBase(frame, head, this.reader.decrypt(cipher, address, payloadBytes));
       return true;
     } catch {
       return false; // `check` names the damage

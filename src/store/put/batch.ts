@@ -21,7 +21,7 @@ import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { FEATURES } from '../page-features.js';
 
-/** Pages of a batch together. */
+/** Bytes of the pages of a batch. */
 const BATCH_BYTES = 1 << 20;
 /** Frames of base pages, and the bytes of their payloads, that a batch can have. */
 const MAX_BASES = 512;
@@ -36,15 +36,17 @@ export interface PackedFrame extends FrameShape {
 }
 
 /**
- * Pages that are packed by one job: copies of them, and the frames of their base pages. Reused batch after
- * batch.
+ * A batch of new pages that one job packs: copies of the pages, and the frames of their base pages. The
+ * object is used for many batches.
  */
 export class PageBatch {
   /** Pages in the batch. */
   count = 0;
   /** Number of the first page among all new pages of the put. */
   first = 0;
+  /** Most pages of a batch. */
   readonly capacity: number;
+  /** Address of the job. */
   readonly job: number;
   /** Digests of the pages. */
   readonly digests: Uint8Array;
@@ -141,8 +143,8 @@ export class PageBatch {
   }
 
   /**
-   * Try the page that was added last against a page of a frame of the batch; for each page MAX_PAGE_BASES
-   * times at most.
+   * Let the job try a delta of the page that was added last against the page at (frame, slot); `frame` is in
+   * the batch. At most MAX_PAGE_BASES calls for each page.
    */
   addLink(frame: number, slot: number): void {
     const { words } = this.kernels;
@@ -154,7 +156,7 @@ export class PageBatch {
     words[base + BASE.FIRST_LINK] = this.linkCount++;
   }
 
-  /** Whether the page that was added last is tried against this page already. */
+  /** Whether the last call of `addLink` was for this page and the page that was added last. */
   isLastLink(frame: number, slot: number): boolean {
     const { words } = this.kernels;
     const number = this.baseNumbers.get(frame);
@@ -184,7 +186,7 @@ export class PageBatch {
     words[at + PACK_PAGES.FRAMES] = this.frames;
   }
 
-  /** The frames that the job has packed. */
+  /** Return the frames that the job has packed. */
   packedFrames(): PackedFrame[] {
     const { words } = this.kernels;
     return Array.from({ length: words[(this.job >>> 2) + PACK_PAGES.FRAME_COUNT]! }, (_, i) => {
@@ -200,22 +202,24 @@ export class PageBatch {
     });
   }
 
-  /** Number of the frame that the job has packed a page into, and its slot. */
+  /** Return the frame that the job has packed a page into, as an index of `packedFrames`. */
   frameOf(page: number): number {
     return this.kernels.words[this.entry(page) + PAGE.FRAME]!;
   }
 
+  /** Return the slot of a page in its frame. */
   slotOf(page: number): number {
     return this.kernels.words[this.entry(page) + PAGE.SLOT]!;
   }
 
-  /** Frame of the page that a page was coded against, or 0 if it was not, and the slot there. */
+  /** Return the id of the base page's frame; 0 if the page is not a delta. */
   baseFrameOf(page: number): number {
     const entry = this.entry(page);
     const { words } = this.kernels;
     return words[entry + PAGE.DELTA] === 0 ? 0 : words[entry + PAGE.BASE]!;
   }
 
+  /** Return the slot of the base page in its frame. */
   baseSlotOf(page: number): number {
     return this.kernels.words[this.entry(page) + PAGE.BASE_SLOT]!;
   }

@@ -4,7 +4,10 @@ const MAX_LOAD = 0.6;
 /** Words of an entry: the digest, and the number + 1; 0: the entry is free. */
 const ENTRY_WORDS = 5;
 
-/** A hash table from digests of 16 bytes, which are random numbers already, to numbers. */
+/**
+ * A hash table from digests of 16 bytes to numbers, with open addressing. Digests are uniformly distributed,
+ * so their first word is the hash.
+ */
 export class DigestTable {
   private entries = new Uint32Array(ENTRY_WORDS * FIRST_CAPACITY);
   private used = 0;
@@ -33,7 +36,7 @@ export class DigestTable {
     this.used = 0;
   }
 
-  /** Return the first word of the digest's entry, or of the free one where it belongs. */
+  /** Return the index of the digest's entry, or of the free entry where it is to be added. */
   private entryOf(digest: Uint32Array, at: number): number {
     const { entries } = this;
     const end = entries.length;

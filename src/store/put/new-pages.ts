@@ -2,10 +2,10 @@ import { ZERO_FRAME } from '../limits.js';
 import { PageRuns } from '../page-runs.js';
 
 const FIRST_CAPACITY = 4096;
-/** Slot of a run of new pages, whose frames are not known yet: its `frames` are numbers of new pages. */
+/** Slot of a run of one new page, whose `frames` entry is the number of the new page + 1. */
 const PENDING = 255;
 
-/** The runs of a snapshot that is being stored, and the places of its new pages as they become known. */
+/** The page runs of a snapshot during its put. New pages are numbered; their positions are set later. */
 export class NewPages {
   /** Number of new pages. */
   count = 0;
@@ -13,24 +13,24 @@ export class NewPages {
   private frames = new Uint32Array(FIRST_CAPACITY);
   private slots = new Uint8Array(FIRST_CAPACITY);
 
-  /** Append pages whose place is known. */
+  /** Append pages whose position is known. */
   append(frame: number, slot: number, pages = 1): void {
     this.runs.append(frame, slot, pages);
   }
 
-  /** Append a page whose place is that of the new page `number`. */
+  /** Append a page that equals the new page `number`. */
   appendNew(number: number): void {
-    // Frame 0 means zero pages; pending runs are one page each, so that none joins the next.
+    // Frame 0 means zero pages. Slot 255 + 1 is not a slot, so a pending run never joins the next.
     this.runs.append(number + 1, PENDING, 1);
   }
 
-  /** Append a page that no snapshot has; return its number. */
+  /** Return the number of a further new page, which is not appended. */
   add(): number {
     if (this.count === this.frames.length) this.grow();
     return this.count++;
   }
 
-  /** Set the place of a new page. */
+  /** Set the position of a new page. */
   place(number: number, frame: number, slot: number): void {
     this.frames[number] = frame;
     this.slots[number] = slot;
@@ -44,7 +44,7 @@ export class NewPages {
     return this.slots[number]!;
   }
 
-  /** Return the runs, in which every new page has its place. */
+  /** Return the runs with the positions of the new pages, all of which are set. */
   finish(): PageRuns {
     const { runs } = this;
     const finished = new PageRuns();

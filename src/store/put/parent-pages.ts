@@ -1,41 +1,12 @@
 import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
 import { MAX_FRAME_SLOTS } from '../../engine/page-frames/format.js';
 import type { PageRef, StoreDatabase } from '../database.js';
-import type { FrameRecord } from '../frame-record.js';
 import { ZERO_FRAME } from '../limits.js';
 import type { PageRuns } from '../page-runs.js';
 
-/** Records of frames that are kept. */
-const MAX_RECORDS = 8192;
-
-/** Records of frames, read when they are needed; the least recently read ones are dropped. */
-export class FrameRecords {
-  private readonly records = new Map<number, FrameRecord | undefined>();
-
-  /** `written`: returns the record of a frame that no transaction has stored yet. */
-  constructor(
-    private readonly db: StoreDatabase,
-    private readonly written: (id: number) => FrameRecord | undefined = () => undefined,
-  ) {}
-
-  /** Return a frame's record; undefined if there is none, or if it is damaged. */
-  get(id: number): FrameRecord | undefined {
-    if (this.records.has(id)) return this.records.get(id);
-    const written = this.written(id);
-    if (written) return written;
-    if (this.records.size === MAX_RECORDS) this.records.delete(this.records.keys().next().value!);
-    let record: FrameRecord | undefined;
-    try {
-      record = this.db.frame(id);
-    } catch {} // `check` names the damage; its pages are stored again
-    this.records.set(id, record);
-    return record;
-  }
-}
-
 /**
- * The digests of frames, to compare pages with. The check of a frame's record is not verified: a record with
- * another digest only means that the page is looked up elsewhere.
+ * Digests of the frame that was looked up last, to compare pages with. The check of its record is not
+ * verified: with a wrong digest the page is looked up elsewhere.
  */
 export class FrameDigests {
   private frame = ZERO_FRAME;
@@ -80,7 +51,9 @@ export class ParentPages {
     return this.runs?.pages ?? 0;
   }
 
-  /** Write where the parent's page `page` is to `ref`; frame ZERO_FRAME: it is zero, or there is none. */
+  /**
+   * Set `ref` to the position of the parent's page `page`; frame ZERO_FRAME: it is zero, or there is none.
+   */
   find(page: number, ref: { -readonly [K in keyof PageRef]: PageRef[K] }): void {
     const { runs } = this;
     ref.frame = ZERO_FRAME;
@@ -91,6 +64,6 @@ export class ParentPages {
     const frame = runs.frames[this.run]!;
     if (frame === ZERO_FRAME) return;
     ref.frame = frame;
-    ref.slot = runs.slots[this.run]! + page - runs.starts[this.run]!;
+    ref.slot = runs.slotOf(this.run, page);
   }
 }

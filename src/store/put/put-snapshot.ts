@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
+import { unknownSnapshot } from '../errors.js';
 import { packFileName } from '../format.js';
 import { decodeManifest, encodeManifest } from '../manifest.js';
 import type { CompareOptions, PutOptions } from '../options.js';
@@ -8,20 +9,20 @@ import { packPath } from '../pack-files.js';
 import type { PageRuns } from '../page-runs.js';
 import type { SnapshotInfo } from '../snapshot-info.js';
 import type { StoreContext } from '../store-context.js';
-import { writePages } from './put.js';
 import { UnknownPage } from './snapshot-pages.js';
+import { writePages } from './write-pages.js';
 
 const DEFAULT_LEVEL = 3;
 
 /**
- * Store an image as a snapshot. `check` runs in the last transaction, and throws if the name is taken.
+ * Store an image as a snapshot. `checkName` runs in the last transaction, and throws if the name is taken.
  * @throws PageferryError; the reason of the signal
  */
 export async function putSnapshot(
   store: StoreContext,
   source: PageSource,
   options: PutOptions,
-  check: () => void,
+  checkName: () => void,
 ): Promise<SnapshotInfo> {
   const { name, parent, belongsTo, labels = {}, threads = 1, level = DEFAULT_LEVEL, onProgress } = options;
   const { signal = new AbortController().signal } = options;
@@ -31,7 +32,7 @@ export async function putSnapshot(
   let info: SnapshotInfo | undefined;
   const writeOptions = { threads, level, signal, onProgress, parent: parentRuns };
   await writePages(store, source, writeOptions, ({ bytes, zeroPages, newPages, storedBytes, runs }) => {
-    check();
+    checkName();
     info = {
       name,
       bytes,
@@ -91,13 +92,11 @@ export async function holdsImage(
 
 function runsOf({ db, dir }: StoreContext, name: string): PageRuns {
   const manifest = db.manifest(name);
-  if (manifest) return decodeManifest(name, manifest);
-  throw new PageferryError(
-    'bad-argument',
-    `${dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
-  );
+  if (!manifest) throw unknownSnapshot(dir, name);
+  return decodeManifest(name, manifest);
 }
 
+/** Whether both are the same pages of the same frames. */
 function areEqual(a: PageRuns, b: PageRuns): boolean {
   if (a.count !== b.count || a.pages !== b.pages) return false;
   for (let i = 0; i < a.count; i++)

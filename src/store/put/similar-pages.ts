@@ -9,14 +9,14 @@ const SLOT_BYTES = 12;
 const MIN_SLOTS = 1 << 14;
 /** 48 MiB: the features of a million pages. */
 const MAX_SLOTS = 1 << 22;
-/** Pages of an image whose size is not known. */
+/** Assumed pages of an image whose size is not known. */
 const DEFAULT_PAGES = 1 << 18;
-/** Share of the pages that are expected to be new where there is a parent; more replace older ones. */
+/** Expected share of new pages where there is a parent; if there are more, they replace older ones. */
 const NEW_SHARE = 1 / 8;
 
 /**
- * The plain pages of a store by their features, to find a base page for a page that has none at its position
- * in the parent. A page that shares a feature is similar to a new one, most likely.
+ * An index of the store's plain pages by their features, to find base pages for new pages. Pages that share a
+ * feature are most likely similar.
  */
 export class SimilarPages {
   private readonly kernels: Kernels;
@@ -25,7 +25,7 @@ export class SimilarPages {
   private readonly features: number;
   private readonly one: number;
   private readonly found: number;
-  /** Frames and slots of the pages that share features with a page, and how many each shares. */
+  /** Pages that share features with a page: frame, slot and number of shared features. */
   private readonly frames = new Uint32Array(FEATURES);
   private readonly slots = new Uint32Array(FEATURES);
   private readonly shared = new Uint32Array(FEATURES);
@@ -64,7 +64,7 @@ export class SimilarPages {
     if (best >= 0) bases.usePlain(batch, this.frames[best]!, this.slots[best]!);
   }
 
-  /** Return which page shares most features; -1: none shares any, or one that does is tried already. */
+  /** Return the index of the page that shares most features; -1: there is none, or one is tried already. */
   private mostSimilar(batch: PageBatch): number {
     const { frames, slots, shared } = this;
     const count = this.findShared();
@@ -72,13 +72,13 @@ export class SimilarPages {
     for (let i = 0; i < count; i++) {
       if (batch.isLastLink(frames[i]!, slots[i]!)) return -1;
       const more = best < 0 ? 1 : shared[i]! - shared[best]!;
-      // Of two, the one whose frame is unpacked anyway.
+      // Of two with as many, prefer the one whose frame is in the batch already.
       if (more > 0 || (more === 0 && !batch.hasBase(frames[best]!) && batch.hasBase(frames[i]!))) best = i;
     }
     return best;
   }
 
-  /** Find the pages that share each of the features, and return their number. */
+  /** Find the pages that share at least one feature, and return their number. */
   private findShared(): number {
     const { run, words } = this.kernels;
     const { frames, slots, shared } = this;
@@ -121,7 +121,7 @@ export class SimilarPages {
       records.push(record);
       for (const { features } of record) left -= features.length;
     }
-    // A feature leads to the newest page that has it.
+    // Oldest first: the newest page with a feature is the one that is found.
     for (const record of records.reverse()) for (const frame of record) this.add(frame);
   }
 

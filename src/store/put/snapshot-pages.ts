@@ -7,7 +7,6 @@ import { LAYOUT } from '../../kernels/layout.generated.js';
 import { throwIfAborted } from '../../page/sync.js';
 import type { PageRef } from '../database.js';
 import { ZERO_FRAME } from '../limits.js';
-import type { PackWriter } from '../pack-writer.js';
 import type { PageRuns } from '../page-runs.js';
 import type { StoreContext } from '../store-context.js';
 import type { BaseFrames } from './base-frames.js';
@@ -15,7 +14,7 @@ import type { PageBatch } from './batch.js';
 import { DigestTable } from './digest-table.js';
 import type { FrameWriter } from './frame-writer.js';
 import { NewPages } from './new-pages.js';
-import { FrameDigests, type FrameRecords, ParentPages } from './parent-pages.js';
+import { FrameDigests, ParentPages } from './parent-pages.js';
 import type { SimilarPages } from './similar-pages.js';
 
 /** New pages after which frames are recorded, so that memory and transactions have a limit. */
@@ -34,7 +33,7 @@ export interface WriteOptions {
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/** An image has a page that the store has not. */
+/** Thrown when an image has a page that the store does not have. */
 export class UnknownPage extends Error {}
 
 /** Result of storing an image's pages. */
@@ -46,16 +45,14 @@ export interface WrittenPages {
   readonly storedBytes: number;
 }
 
-/** Context of storing pages. */
-export interface PutParts {
+/** Memory, threads and output of storing an image. */
+interface PutParts {
   readonly kernels: Kernels;
   readonly codec: CodecContext;
   readonly threads: Threads;
   readonly batches: readonly PageBatch[];
   /** Address of the digest key. */
   readonly key: number;
-  readonly records: FrameRecords;
-  readonly packs: PackWriter;
   readonly bases: BaseFrames;
   readonly similar: SimilarPages;
   readonly frames: FrameWriter;
@@ -68,7 +65,7 @@ interface RunningBatch {
   error: unknown;
 }
 
-/** Finds every page of an image in the store, or packs it. */
+/** Finds the pages of an image in the store, packs the others, and records where each page is. */
 export class SnapshotPages {
   private readonly pages = new NewPages();
   private readonly parent: ParentPages;
@@ -82,9 +79,10 @@ export class SnapshotPages {
   /** Whether the database has digests of pages. */
   private hasStoredPages: boolean;
   private batch: PageBatch | undefined;
+  /** Number of the next page, and bytes of the image so far. */
   private page = 0;
-  private zeroPages = 0;
   private position = 0;
+  private zeroPages = 0;
 
   constructor(
     private readonly store: StoreContext,
@@ -122,10 +120,10 @@ export class SnapshotPages {
 
   /** Store the pages of the last batches, then run `commit` in the last transaction. */
   async finish(bytes: number, commit: (pages: WrittenPages) => void): Promise<WrittenPages> {
-    const { frames, packs } = this.parts;
+    const { frames } = this.parts;
     if (this.batch) this.startBatch();
     while (this.running.length > 0) await this.endBatch();
-    await packs.sync();
+    await frames.sync();
     throwIfAborted(this.signal);
     const { pages, zeroPages } = this;
     const runs = pages.finish();
@@ -137,7 +135,7 @@ export class SnapshotPages {
     return written;
   }
 
-  /** Fill a last page that is not whole with zeros, and return the number of the chunk's pages. */
+  /** Fill an incomplete last page with zeros and digest it; return the number of the chunk's pages. */
   private completeLast(chunk: Chunk): number {
     const { kernels, codec, key } = this.parts;
     const { pageBytes } = this.store.config;
@@ -227,14 +225,14 @@ export class SnapshotPages {
     this.free.push(oldest.batch);
   }
 
-  /** Record all new pages so far. What the next pages are compared with is then found in the database. */
+  /** Record all new pages so far: from then on, `addKnown` finds them in the database. */
   private async record(): Promise<void> {
-    const { frames, packs } = this.parts;
+    const { frames } = this.parts;
     if (this.batch) this.startBatch();
     while (this.running.length > 0) await this.endBatch();
-    await packs.sync();
+    await frames.sync();
     this.store.db.transaction(() => frames.commit());
-    frames.committed();
+    frames.afterCommit();
     this.hasStoredPages = true;
     this.table.clear();
   }

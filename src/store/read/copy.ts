@@ -4,7 +4,7 @@ import type { GetOptions } from '../options.js';
 import type { SnapshotInfo } from '../snapshot-info.js';
 import type { SnapshotImage } from './snapshot.js';
 
-/** Bytes that are read and written at a time. */
+/** Most bytes of one read and write. */
 const COPY_BYTES = 1 << 20;
 
 /** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */

@@ -3,10 +3,10 @@ import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { unpackFrame } from '../../engine/page-frames/unpack-frame.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
 import type { FramePlace } from '../frame-record.js';
-import { FrameRecordReader, type FrameSource } from './frame-records.js';
+import { FrameReader, type FrameSource } from './frame-reader.js';
 import { FrameSlots, type UnpackedFrame } from './frame-slots.js';
 
-/** What a cache needs to read frames. */
+/** Options of a frame cache. */
 export interface FrameCacheOptions extends FrameSource {
   readonly pageBytes: number;
   readonly frameBytes: number;
@@ -14,7 +14,7 @@ export interface FrameCacheOptions extends FrameSource {
   readonly cacheBytes: number;
 }
 
-/** What reading frames has taken. */
+/** Totals of reading frames. */
 export interface FrameCounters {
   /** Bytes read from packs. */
   readonly packedBytes: number;
@@ -31,12 +31,12 @@ export async function createFrameCache(options: FrameCacheOptions): Promise<Fram
   return cache;
 }
 
-/** Reads, checks and unpacks frames, and keeps those that were used last. */
+/** Reads, verifies and unpacks frames, and keeps the most recently used ones. */
 export class FrameCache {
   readonly codec: CodecContext;
   /** Address of space for a page. */
   readonly pageSpace: number;
-  private readonly records: FrameRecordReader;
+  private readonly reader: FrameReader;
   private readonly capacity: number;
   private readonly slots: FrameSlots;
   /** Least recently used first. */
@@ -53,13 +53,13 @@ export class FrameCache {
     this.codec = createCodecContext(arena, { maxZstdLevel: 0 });
     this.capacity = Math.min(MAX_CONTENT_BYTES, frameBytes + pageBytes);
     this.pageSpace = arena.slot('page', pageBytes);
-    this.records = new FrameRecordReader(arena, options, this.capacity);
+    this.reader = new FrameReader(arena, options, this.capacity);
     this.slots = new FrameSlots(arena, this.capacity, Math.max(2, Math.floor(cacheBytes / this.capacity)));
   }
 
   get counters(): FrameCounters {
-    const { records, decodedBytes, decodedFrames } = this;
-    return { packedBytes: records.bytesRead, decodedBytes, decodedFrames };
+    const { reader, decodedBytes, decodedFrames } = this;
+    return { packedBytes: reader.bytesRead, decodedBytes, decodedFrames };
   }
 
   /**
@@ -78,13 +78,13 @@ export class FrameCache {
 
   private read(id: number, place: FramePlace): UnpackedFrame {
     const { kernels, zstdDecodeScratch } = this.codec;
-    const { records, capacity } = this;
-    const payload = records.read(id, place);
+    const { reader, capacity } = this;
+    const payload = reader.read(id, place);
     const frame = this.takeSpace(id);
     const { content, slots } = frame;
     const { pageBytes } = this.options;
     try {
-      unpackFrame(kernels, zstdDecodeScratch, payload, content, capacity, pageBytes, records.name, slots);
+      unpackFrame(kernels, zstdDecodeScratch, payload, content, capacity, pageBytes, reader.name, slots);
     } catch (cause) {
       this.slots.release(frame);
       throw cause;

@@ -3,7 +3,7 @@ import type { Slots } from '../../kernels/arena.js';
 
 /** Slots that are in use from the start, if there are as many. */
 const FIRST_SLOTS = 16;
-/** Bytes of a page of memory, of which the first write takes several microseconds. */
+/** Bytes of a page of memory: the first write to each takes several microseconds. */
 const TOUCH_BYTES = 4096;
 
 /** A frame in memory, or space for one. */
@@ -17,13 +17,13 @@ export interface UnpackedFrame {
 type FrameSlot = { -readonly [K in keyof UnpackedFrame]: UnpackedFrame[K] };
 
 /**
- * Slots for unpacked frames. The first write to memory takes longer than unpacking a frame to it does, so few
- * slots are used at first. When a frame is unpacked again that twice as many slots would have kept, a page of
- * the next slot is written to, and a slot is used once all its pages are.
+ * Slots for unpacked frames. The first write to memory takes longer than unpacking a frame to it, so few
+ * slots are used at first. Whenever a frame is unpacked again that twice as many slots would have kept, one
+ * page of the next slot is written to; once all its pages are, that slot is used too.
  */
 export class FrameSlots {
   private readonly addresses: number[] = [];
-  /** Those that hold no frame, of those in use. */
+  /** Slots in use without a frame. */
   private readonly free: FrameSlot[] = [];
   private inUse: number;
   /** Bytes of the next slot that were written to. */

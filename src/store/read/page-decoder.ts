@@ -3,10 +3,10 @@ import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
 import type { FramePlace } from '../frame-record.js';
 import type { FrameCache } from './frame-cache.js';
-import { frameName } from './frame-records.js';
+import { frameName } from './frame-reader.js';
 import type { UnpackedFrame } from './frame-slots.js';
 
-/** Returns where a frame is. @throws PageferryError `bad-stream` when there is none */
+/** Returns the position of a frame. @throws PageferryError `bad-stream` when there is none */
 export type FindFrame = (id: number) => FramePlace;
 
 /** Decodes pages of frames: a page needs its frame, and one more if it is a delta. */

@@ -1,4 +1,5 @@
 import { PageferryError } from '../../page/error.js';
+import { unknownSnapshot } from '../errors.js';
 import { packFileName } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { ZERO_FRAME } from '../limits.js';
@@ -11,7 +12,7 @@ import { createFrameCache, type FrameCounters } from './frame-cache.js';
 import { PageDecoder } from './page-decoder.js';
 
 const DEFAULT_CACHE_BYTES = 32 << 20;
-/** Tries to open the packs of a snapshot while `gc` moves its frames. */
+/** Attempts to open the packs of a snapshot: `gc` of another program can move its frames meanwhile. */
 const MAX_TRIES = 5;
 
 /** Options of reading snapshots. */
@@ -28,7 +29,7 @@ export interface OpenSnapshots {
 }
 
 /**
- * Open snapshots for reading, with all their packs: what `rm` and `gc` do later does not affect them.
+ * Open snapshots for reading, with all their packs: later `rm` and `gc` do not affect them.
  * @throws PageferryError `bad-argument` for a name that is not there, `bad-stream`, `io`
  */
 export async function openSnapshots(
@@ -48,6 +49,7 @@ export async function openSnapshots(
   };
 }
 
+/** A snapshot's description and pages. */
 interface Found {
   readonly info: SnapshotInfo;
   readonly runs: PageRuns;
@@ -75,18 +77,14 @@ export function findFrames(store: StoreContext, names: readonly string[]) {
 function findSnapshot(store: StoreContext, name: string): Found {
   const info = store.db.snapshot(name);
   const manifest = info && store.db.manifest(name);
-  if (!manifest)
-    throw new PageferryError(
-      'bad-argument',
-      `${store.dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
-    );
+  if (!manifest) throw unknownSnapshot(store.dir, name);
   const runs = decodeManifest(name, manifest);
   if (runs.pages !== Math.ceil(info.bytes / store.config.pageBytes))
     throw new PageferryError('bad-stream', `snapshot ${name}: ${runs.pages} pages for ${info.bytes} bytes`);
   return { info, runs };
 }
 
-/** Where the frames of some snapshots are, and those of their base pages. */
+/** Positions of the frames of some snapshots, and of the frames of their base pages. */
 class FramePlaces {
   readonly packs = new Set<number>();
   private readonly places = new Map<number, FramePlace>();
@@ -119,7 +117,7 @@ class FramePlaces {
   }
 }
 
-/** A snapshot, of which any bytes can be read in any order. */
+/** A snapshot for reads at any position. */
 export class SnapshotImage {
   /** The run that was read last. */
   private lastRun = 0;
@@ -161,7 +159,7 @@ export class SnapshotImage {
       const within = at - page * pageBytes;
       const wanted = within + out.length - done;
       const pages = Math.min(this.runs.end(run) - page, Math.ceil(wanted / pageBytes));
-      const slot = this.runs.slots[run]! + page - this.runs.starts[run]!;
+      const slot = this.runs.slotOf(run, page);
       const content = this.decoder.decode(frame, slot, pages);
       const bytes = Math.min(content.length - within, out.length - done);
       out.set(bytes === content.length ? content : content.subarray(within, within + bytes), done);
@@ -181,14 +179,14 @@ export class SnapshotImage {
     return { bytes: Math.min(end, limit) - offset, zero };
   }
 
-  /** Return where a page is: for programs that read pages in the order of the packs. */
+  /** Return the position of a page, for programs that read pages in the order of the packs. */
   place(page: number): { readonly frame: number; readonly slot: number } {
     const run = this.runOf(page);
     const frame = this.runs.frames[run]!;
-    return { frame, slot: frame === ZERO_FRAME ? 0 : this.runs.slots[run]! + page - this.runs.starts[run]! };
+    return { frame, slot: frame === ZERO_FRAME ? 0 : this.runs.slotOf(run, page) };
   }
 
-  /** The run of a page: most reads are in the run of the last one, or in the next one. */
+  /** Return the run of a page. Most reads are in the run of the last one, or in the next one. */
   private runOf(page: number): number {
     const { runs } = this;
     if (page >= runs.starts[this.lastRun]!) {

@@ -1,4 +1,4 @@
-// Which pages a repacking moves, and where they are afterwards.
+// The pages that a repacking moves, and their new positions.
 import { PageferryError } from '../../page/error.js';
 import { SLOT_LIMIT, ZERO_FRAME } from '../limits.js';
 import { PageRuns } from '../page-runs.js';
@@ -6,14 +6,14 @@ import type { NewPages } from '../put/new-pages.js';
 import type { SnapshotImage } from '../read/snapshot.js';
 import { TRACE_PAGE_BYTES, type Trace } from '../trace.js';
 
-/** A trace that was joined from several recordings names a page several times; no more than this. */
+/** Most times that a trace may name a page: several, where it was joined from several recordings. */
 const MAX_REPEATS = 16;
 
 /** The pages of a snapshot that a trace names. */
 export interface TracedPages {
-  /** Page numbers in the order of the trace: none that is zero, none in the same slot as another. */
+  /** Page numbers in the order of the trace, without zero pages; one page of each slot. */
   readonly pages: readonly number[];
-  /** Index in `pages` by where the page is. */
+  /** Index in `pages` by the frame and slot of the page (`placeKey`). */
   readonly numbers: ReadonlyMap<number, number>;
 }
 
@@ -41,6 +41,7 @@ export async function tracedPages(
   return { pages, numbers };
 }
 
+/** Return the runs of the trace that are of the image. @throws PageferryError `bad-argument` */
 function runsOf(image: SnapshotImage, { name, images, runs }: Trace) {
   const bad = (found: string) => new PageferryError('bad-argument', `${name}: ${found}`);
   const number = images.findIndex((one) => one.name === image.name);

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { Arena } from '../../kernels/arena.js';
-import { PageferryError } from '../../page/error.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import { Checks, FRAME_HEAD_BYTES, MAX_ENCRYPTION_BYTES, readFrameHead, writeFrameHead } from '../format.js';
+import { PLAIN_FRAMES } from '../encryption/frame-cipher.js';
+import { Checks, MAX_PAYLOAD_BYTES, writeFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { encodeManifest } from '../manifest.js';
 import type { PackFiles } from '../pack-files.js';
-import { frameName } from '../read/frame-records.js';
+import { SingleFrameReader } from '../read/single-frame.js';
 import { findFrames } from '../read/snapshot.js';
 import type { StoreContext } from '../store-context.js';
 import {
@@ -19,12 +18,10 @@ import {
   SNAPSHOT_MAGIC,
 } from './format.js';
 
-const MAX_PAYLOAD_BYTES = 2 * MAX_CONTENT_BYTES + MAX_ENCRYPTION_BYTES;
-
 /** Takes the bytes of a stream; a part is only valid during the call. */
 export type WriteBytes = (...parts: Uint8Array[]) => void | Promise<void>;
 
-/** What an export has written. */
+/** Totals of an export. */
 export interface ExportSummary {
   readonly snapshots: number;
   readonly frames: number;
@@ -66,17 +63,9 @@ export async function exportSnapshots(
     for (const { info, runs } of sorted) {
       const manifest = encodeManifest(info.name, runs);
       const text = new TextEncoder().encode(JSON.stringify(info));
-      const head = new Uint8Array(SNAPSHOT_HEAD_BYTES);
-      const view = new DataView(head.buffer);
-      view.setUint32(0, SNAPSHOT_MAGIC, true);
-      view.setUint32(4, text.length, true);
-      view.setUint32(8, manifest.length, true);
-      await put(head, text, manifest);
+      await put(snapshotHead(text.length, manifest.length), text, manifest);
     }
-    const end = new Uint8Array(END_BYTES - SHA256_BYTES);
-    new DataView(end.buffer).setUint32(0, END_MAGIC, true);
-    new DataView(end.buffer).setUint32(4, sorted.length, true);
-    await put(end);
+    await put(endHead(sorted.length));
     await write(hash.digest());
     return { snapshots: sorted.length, frames: ids.length, bytes: bytes + SHA256_BYTES };
   } finally {
@@ -84,32 +73,43 @@ export async function exportSnapshots(
   }
 }
 
-/** Read frames and decrypts their payloads. */
+function snapshotHead(infoBytes: number, manifestBytes: number): Uint8Array {
+  const head = new Uint8Array(SNAPSHOT_HEAD_BYTES);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, SNAPSHOT_MAGIC, true);
+  view.setUint32(4, infoBytes, true);
+  view.setUint32(8, manifestBytes, true);
+  return head;
+}
+
+/** Return the end of the stream without the digest. */
+function endHead(snapshots: number): Uint8Array {
+  const head = new Uint8Array(END_BYTES - SHA256_BYTES);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, END_MAGIC, true);
+  view.setUint32(4, snapshots, true);
+  return head;
+}
+
+/** Create a reader of frames that decrypts their payloads. */
 async function createFrameReader(store: StoreContext, packs: PackFiles) {
   const arena = new Arena();
   const checks = new Checks(arena, arena.kernels);
   const address = arena.slot('payload', MAX_PAYLOAD_BYTES);
-  const { bytes: memory } = await arena.allocate();
-  const head = new Uint8Array(FRAME_HEAD_BYTES);
-  const { frameCipher: cipher } = store.secrets;
+  const kernels = await arena.allocate();
+  const reader = new SingleFrameReader(kernels, checks);
+  const { head } = reader;
+  const cipher = store.secrets.frameCipher;
   return {
     /** Return the head and the payload of a frame, valid until the next call. @throws PageferryError */
     read(id: number, place: FramePlace): [Uint8Array, Uint8Array] {
-      const bad = (found: string) => new PageferryError('bad-stream', `${frameName(id, place)}: ${found}`);
-      const bytes = place.bytes - FRAME_HEAD_BYTES;
-      if (bytes <= 0 || bytes > MAX_PAYLOAD_BYTES) throw bad(`a record of ${place.bytes} bytes`);
-      packs.read(place.pack, place.offset, head, 0, FRAME_HEAD_BYTES);
-      packs.read(place.pack, place.offset + FRAME_HEAD_BYTES, memory, address, bytes);
-      const fields = readFrameHead(head);
-      if (fields?.id !== id || fields.payloadBytes !== bytes) throw bad('its head is damaged');
-      if (!checks.isFrame(head, address, bytes)) throw bad('its check differs');
-      const stored = memory.subarray(address, address + bytes);
-      const payload = cipher.decrypt(head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
-      if (payload === stored) return [head, stored];
-      memory.set(payload, address);
-      writeFrameHead(head, { ...fields, payloadBytes: payload.length });
-      checks.writeFrame(head, address, payload.length);
-      return [head, payload];
+      const fields = reader.read(packs, id, place, address);
+      const payloadBytes = reader.decrypt(cipher, address, fields.payloadBytes);
+      if (cipher !== PLAIN_FRAMES) {
+        writeFrameHead(head, { ...fields, payloadBytes });
+        checks.writeFrame(head, address, payloadBytes);
+      }
+      return [head, kernels.bytes.subarray(address, address + payloadBytes)];
     },
   };
 }

@@ -1,4 +1,4 @@
-// A stream that takes snapshots to another store (docs/store.md).
+// The stream of `store export`, which carries snapshots to another store (docs/store.md).
 //
 //   stream   = header frame* snapshot* end
 //   header   = "PFSTEXPT" u32(version) u32(page bytes) u32(frame bytes) 0[4]            24 bytes
@@ -6,8 +6,8 @@
 //   snapshot = "PFSN" u32(info bytes) u32(manifest bytes) info manifest                 the oldest first
 //   end      = "PFEN" u32(snapshots) sha256[32] of all bytes before it                  40 bytes
 //
-// `info` is JSON, `manifest` that of the database. A frame of base pages has a lower id than the frames of
-// deltas against them.
+// `info` is JSON, `manifest` as in the database (manifest.ts). A frame of base pages has a lower id than the
+// frames of deltas against them.
 import { PageferryError } from '../../page/error.js';
 import { PAGE_BYTES } from '../../stream/format.js';
 
@@ -23,13 +23,13 @@ export const END_BYTES = 8 + SHA256_BYTES;
 export const MAX_INFO_BYTES = 1 << 20;
 export const MAX_MANIFEST_BYTES = 1 << 30;
 
-/** What the header of a stream states. */
+/** Header of a stream. */
 export interface ExportHeader {
   readonly pageBytes: number;
   readonly frameBytes: number;
 }
 
-/** Return the header. */
+/** Return the header as bytes. */
 export function exportHeader({ pageBytes, frameBytes }: ExportHeader): Uint8Array {
   const header = new Uint8Array(EXPORT_HEADER_BYTES);
   const view = new DataView(header.buffer);

@@ -2,14 +2,15 @@ import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { PLAIN_FRAMES } from '../encryption/frame-cipher.js';
-import { FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
+import { FRAME_HEAD_BYTES, FRAME_MAGIC, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
-import { checkSnapshotName, decodeManifest } from '../manifest.js';
+import { decodeManifest } from '../manifest.js';
 import type { PutOptions } from '../options.js';
 import { createFrameCache } from '../read/frame-cache.js';
 import { PageDecoder } from '../read/page-decoder.js';
 import { SnapshotImage } from '../read/snapshot.js';
 import type { SnapshotInfo } from '../snapshot-info.js';
+import { checkSnapshotName } from '../snapshot-name.js';
 import {
   END_BYTES,
   END_MAGIC,
@@ -27,8 +28,6 @@ const CACHE_BYTES = 32 << 20;
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
 /** Names that an error lists. */
 const MAX_LISTED = 10;
-/** A frame has a head and one byte of payload at least. */
-const FRAME_MAGIC = 0x52464650;
 
 /** Options of `Store.import`. */
 export interface ImportOptions
@@ -91,7 +90,7 @@ export async function importSnapshots(
   }
 }
 
-/** @throws PageferryError `bad-argument` if the store has snapshots of these names */
+/** Check that the store has no snapshots of these names. @throws PageferryError `bad-argument` */
 function checkNew(store: ImportTarget, stream: string, names: readonly string[]): void {
   const existing = names.filter((name) => store.has(name));
   if (existing.length === 0) return;
@@ -104,14 +103,15 @@ function checkNew(store: ImportTarget, stream: string, names: readonly string[])
   );
 }
 
-/** The snapshots of a stream, the oldest first. */
+/** A snapshot of a stream. */
 interface ImportedSnapshot {
   readonly info: SnapshotInfo;
   readonly source: PageSource;
 }
 
 /**
- * Parse a stream whose bytes are verified, in memory in proportion to its bytes.
+ * Open the snapshots of a stream whose bytes are verified, the oldest first. The memory it takes is in
+ * proportion to the bytes of the stream.
  * @throws PageferryError `bad-stream`, `unsupported`
  */
 export async function openExport(file: VerifiedFile): Promise<readonly ImportedSnapshot[]> {
@@ -143,6 +143,7 @@ export async function openExport(file: VerifiedFile): Promise<readonly ImportedS
   });
 }
 
+/** Parse the positions of the frames and the records of the snapshots. @throws PageferryError `bad-stream` */
 function parseRecords(file: VerifiedFile, { frameBytes }: ExportHeader) {
   const places = new Map<number, FramePlace>();
   const snapshots: { readonly info: SnapshotInfo; readonly manifest: Uint8Array }[] = [];
@@ -176,9 +177,9 @@ function parseRecords(file: VerifiedFile, { frameBytes }: ExportHeader) {
   }
 }
 
-/** Parse what is known about a snapshot, from an untrusted stream. @throws PageferryError `bad-stream` */
-function parseInfo(bytes: Uint8Array, where: string): SnapshotInfo {
-  const bad = (found: string) => new PageferryError('bad-stream', `${where}: the snapshot's info: ${found}`);
+/** Parse the description of a snapshot, from an untrusted stream. @throws PageferryError `bad-stream` */
+function parseInfo(bytes: Uint8Array, place: string): SnapshotInfo {
+  const bad = (found: string) => new PageferryError('bad-stream', `${place}: the snapshot's info: ${found}`);
   let info: SnapshotInfo;
   try {
     info = JSON.parse(new TextDecoder().decode(bytes));
@@ -198,7 +199,7 @@ function parseInfo(bytes: Uint8Array, where: string): SnapshotInfo {
   return info;
 }
 
-/** The bytes of a snapshot, as they are stored in another store. */
+/** Return the bytes of a snapshot as a source of a put. */
 function snapshotSource(image: SnapshotImage): PageSource {
   let position = 0;
   const { bytes } = image;
@@ -214,7 +215,7 @@ function snapshotSource(image: SnapshotImage): PageSource {
     skipZeros(maxBytes) {
       if (position >= bytes) return 0;
       const run = image.run(position, maxBytes);
-      // Whole units of 64 KiB, as the interface has it, unless the image ends in the run.
+      // `PageSource.skipZeros` returns multiples of 64 KiB, except at the end of the image.
       const end = position + run.bytes;
       const skipped = !run.zero ? 0 : end === bytes ? run.bytes : run.bytes - (run.bytes % 65536);
       position += skipped;

@@ -8,15 +8,13 @@ import { declareThreads } from '../../engine/threads/declare-threads.js';
 import { Arena } from '../../kernels/arena.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
-import { bytesOfHex } from '../config.js';
 import { Checks } from '../format.js';
+import { FrameRecordCache } from '../frame-record-cache.js';
 import { PackFiles } from '../pack-files.js';
-import { PackWriter } from '../pack-writer.js';
 import type { StoreContext } from '../store-context.js';
 import { BaseFrames } from './base-frames.js';
 import { PageBatch } from './batch.js';
 import { encryptedCapacity, FrameWriter } from './frame-writer.js';
-import { FrameRecords } from './parent-pages.js';
 import { SimilarPages } from './similar-pages.js';
 import { SnapshotPages, type WriteOptions, type WrittenPages } from './snapshot-pages.js';
 
@@ -35,75 +33,65 @@ export async function writePages(
   options: WriteOptions,
   commit: (pages: WrittenPages) => void,
 ): Promise<WrittenPages> {
-  const { dir, db, secrets, config } = store;
-  const { pageBytes, frameBytes } = config;
-  const { threads: count } = options;
-  const arena = new Arena();
-  const codec = createCodecContext(arena, { maxZstdLevel: options.level });
-  const checks = new Checks(arena, arena.kernels);
-  const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, count + 3);
-  const batches = Array.from(
-    { length: count === 1 ? 1 : count + SPARE_BATCHES },
-    () => new PageBatch(arena, pageBytes, frameBytes),
-  );
-  const similar = new SimilarPages(arena, db, pageBytes, source.bytes, options.parent !== undefined);
-  const key = arena.slot('digest key', DIGEST_KEY_BYTES);
-  const encryptedSpace = arena.slot('encrypted payload', encryptedCapacity(frameBytes));
-  const createThreads = await declareThreads(arena, codec, count, 0);
-  await arena.allocate({ isShared: count > 1 });
+  const memory = await allocateMemory(store, source, options);
   throwIfAborted(options.signal);
-  const { kernels } = arena;
-  kernels.bytes.set(secrets.digestKey, key);
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
-  const threads = createThreads({
+  const threads = memory.createThreads({
     zstd: zstdSet(),
     isHelping: true,
     waitingJobs: WAITING_JOBS,
     frameJobs: PAGE_FRAME_JOBS,
     onFailure: (cause) => failure.abort(cause),
   });
-  const files = new PackFiles(dir);
-  const storeId = bytesOfHex(config.id);
-  const packs = new PackWriter({ dir, db, storeId, packBytes: config.packBytes, checks }, true);
+  const frames = new FrameWriter(store, memory);
+  const packs = new PackFiles(store.dir);
   try {
-    const frames = new FrameWriter({
-      kernels,
-      db,
-      packs,
-      checks,
-      cipher: secrets.frameCipher,
-      encryptedSpace,
-    });
-    const records = new FrameRecords(db, (id) => frames.written(id));
-    const writer = new SnapshotPages(store, options, signal, {
-      kernels,
-      codec,
-      threads,
-      batches,
-      key,
-      records,
-      packs,
-      bases: new BaseFrames({ kernels, packs: files, records, checks, cipher: secrets.frameCipher }),
-      similar,
-      frames,
-    });
-    const meter = { ingested() {}, sourceRead() {} };
+    const { kernels, checks, chunks, key } = memory;
+    const records = new FrameRecordCache(store.db, (id) => frames.written(id));
+    const cipher = store.secrets.frameCipher;
+    const bases = new BaseFrames({ kernels, packs, records, checks, cipher });
+    const writer = new SnapshotPages(store, options, signal, { ...memory, threads, bases, frames });
     const reader = new ChunkReader({
       kernels,
-      pageBytes,
+      pageBytes: store.config.pageBytes,
       chunks,
       threads,
       zeroDigest: 0,
       digestKey: key,
-      meter,
+      meter: { ingested() {}, sourceRead() {} },
     });
-    if (source.bytes === undefined || count > 1) threads.prepare();
+    if (source.bytes === undefined || options.threads > 1) threads.prepare();
     const bytes = await reader.read(source, undefined, (chunk) => writer.add(chunk), signal);
     return await writer.finish(bytes, commit);
   } finally {
     await threads.close();
+    frames.close();
     packs.close();
-    files.close();
   }
+}
+
+/** Allocate the kernels' memory for one image, shared with worker threads if there are several. */
+async function allocateMemory(
+  { db, config, secrets }: StoreContext,
+  source: PageSource,
+  options: WriteOptions,
+) {
+  const { pageBytes, frameBytes } = config;
+  const { threads, level, parent } = options;
+  const arena = new Arena();
+  const codec = createCodecContext(arena, { maxZstdLevel: level });
+  const checks = new Checks(arena, arena.kernels);
+  const chunks = new ChunkPool(arena, chunkBytes(threads), pageBytes, threads + 3);
+  const batches = Array.from(
+    { length: threads === 1 ? 1 : threads + SPARE_BATCHES },
+    () => new PageBatch(arena, pageBytes, frameBytes),
+  );
+  const similar = new SimilarPages(arena, db, pageBytes, source.bytes, parent !== undefined);
+  const key = arena.slot('digest key', DIGEST_KEY_BYTES);
+  const encryptedSpace = arena.slot('encrypted payload', encryptedCapacity(frameBytes));
+  const createThreads = await declareThreads(arena, codec, threads, 0);
+  const kernels = await arena.allocate({ isShared: threads > 1 });
+  kernels.bytes.set(secrets.digestKey, key);
+  return { kernels, codec, checks, chunks, batches, similar, key, encryptedSpace, createThreads };
 }

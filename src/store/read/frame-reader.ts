@@ -4,25 +4,32 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { ErrorName } from '../../stream/wire.js';
 import { type FrameCipher, PLAIN_FRAMES } from '../encryption/frame-cipher.js';
-import { Checks, FRAME_HEAD_BYTES, frameHeadIn, MAX_ENCRYPTION_BYTES, packFileName } from '../format.js';
+import {
+  Checks,
+  FRAME_CHECK_OFFSET,
+  FRAME_HEAD_BYTES,
+  frameHeadIn,
+  MAX_ENCRYPTION_BYTES,
+  packFileName,
+} from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import type { PackFiles } from '../pack-files.js';
 
 /** Most bytes that one call reads when frames are read in the order of the pack. */
 const MAX_WINDOW_BYTES = 256 << 10;
 
-/** What frames are read from. */
+/** Packs to read frames from, and the cipher of their payloads. */
 export interface FrameSource {
   readonly packs: Pick<PackFiles, 'read'>;
   readonly cipher: FrameCipher;
 }
 
 /**
- * Reads the records of frames: head and payload. Frames that are read in the order of their pack are read
- * several at a time: a call of the system takes a third of the time of unpacking a small one.
+ * Reads frames, head and payload, into a window of the kernels' memory. Frames that are read in the order of
+ * their pack are read several at a time: a system call takes a third of the time of unpacking a small frame.
  */
-export class FrameRecordReader {
-  /** Name of the frame that was read last. */
+export class FrameReader {
+  /** Label of the frame that was read last, for errors. */
   readonly name = new FrameName();
   /** Bytes that were read. */
   bytesRead = 0;
@@ -48,7 +55,7 @@ export class FrameRecordReader {
     this.checks = new Checks(arena, arena.kernels);
     this.maxPayloadBytes = 2 * capacity + MAX_ENCRYPTION_BYTES;
     this.maxWindowBytes = Math.max(MAX_WINDOW_BYTES, FRAME_HEAD_BYTES + this.maxPayloadBytes);
-    this.window = arena.slot('records', this.maxWindowBytes);
+    this.window = arena.slot('frames', this.maxWindowBytes);
     arena.onAllocate(() => {
       this.view = new DataView(arena.kernels.memory.buffer);
     });
@@ -66,14 +73,14 @@ export class FrameRecordReader {
     const at = this.find(place);
     const head = frameHeadIn(this.view, at);
     if (!head || head.payloadBytes !== payloadBytes) throw badFrame(label, 'its head is damaged');
-    if (!this.checks.isFrameAt(this.view, at, payloadBytes)) throw badFrame(label, 'its check differs');
+    if (!this.checks.verifyFrameAt(this.view, at, payloadBytes)) throw badFrame(label, 'its check differs');
     if (head.id !== id) throw badFrame(label, `has the head of frame ${head.id}`);
     const { slotCount, tableBytes, contentBytes, packing } = head;
     const bytes = this.decrypt(at, payloadBytes);
     return { address: at + FRAME_HEAD_BYTES, bytes, slotCount, tableBytes, contentBytes, packing };
   }
 
-  /** Return the address of a record, which is read if it is not in the window. */
+  /** Return the address of a frame, which is read if it is not in the window. */
   private find({ pack, offset, bytes }: FramePlace): number {
     const isNear = pack === this.pack && offset >= this.start && offset <= this.end;
     if (!isNear || offset + bytes > this.end) {
@@ -90,13 +97,13 @@ export class FrameRecordReader {
     return this.window + offset - this.start;
   }
 
-  /** Decrypt a payload in its place; return its bytes. */
-  private decrypt(record: number, payloadBytes: number): number {
+  /** Decrypt in place the payload of the frame at address `frame`; return its bytes. */
+  private decrypt(frame: number, payloadBytes: number): number {
     const { cipher } = this.source;
     if (cipher === PLAIN_FRAMES) return payloadBytes;
     const { bytes } = this.kernels;
-    const address = record + FRAME_HEAD_BYTES;
-    const head = bytes.subarray(record, address - 8);
+    const address = frame + FRAME_HEAD_BYTES;
+    const head = bytes.subarray(frame, frame + FRAME_CHECK_OFFSET);
     const payload = cipher.decrypt(head, bytes.subarray(address, address + payloadBytes));
     bytes.set(payload, address);
     this.end = this.start; // the window does not have the bytes of the pack any more
@@ -104,7 +111,7 @@ export class FrameRecordReader {
   }
 }
 
-/** The name of the frame that is read, made when an error needs it. */
+/** Label of a frame, composed only when an error needs it. */
 class FrameName {
   private id = 0;
   private place: FramePlace | undefined;
@@ -120,7 +127,7 @@ class FrameName {
   }
 }
 
-/** "frame 17 (00000001.pack at 4096)"; pack 0 is a stream from another store. */
+/** Return "frame 17 (00000001.pack at 4096)"; pack 0 is a stream from another store. */
 export function frameName(id: number, { pack, offset }: FramePlace): string {
   if (pack === 0) return `frame ${id} (at byte ${offset})`;
   return `frame ${id} (${packFileName(pack)} at ${offset})`;

@@ -1,0 +1,19 @@
+import { PageferryError } from '../page/error.js';
+
+/** The names of snapshots: they become file names in a mount, and names of exports. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** Whether a snapshot can have this name. */
+export function isSnapshotName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** Check that a snapshot can have this name. @throws PageferryError `bad-argument` */
+export function checkSnapshotName(name: string): void {
+  if (isSnapshotName(name)) return;
+  throw new PageferryError(
+    'bad-argument',
+    `${JSON.stringify(name)}: not a name for a snapshot; write 1 to 128 letters, digits, ".", "_" or "-", ` +
+      'the first one a letter or digit',
+  );
+}

@@ -76,6 +76,7 @@ const NAMES = {
 /** Uses in another sense: a pattern for the word and the 12 characters around it, and the reason. */
 const ALLOWED = [
   { text: /\b(?:\d+|one|two|both|n|multi)[- ]way\b/i, why: 'a term: two-way, 4-way set associative' },
+  { text: /\b(?:BATCH_)?FORGET\b/, why: 'an opcode of FUSE' },
   { text: /Harbour Road|Ferry Lane/, why: 'street names in the rows of an example database' },
 ];
 

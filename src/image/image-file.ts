@@ -90,9 +90,12 @@ const DIRECTORY_REMEDY = "is a directory; name an image file in it, or a directo
 const STORE_REMEDY =
   'is a store; pageferry store get writes a snapshot of it to a file, mount and serve read it';
 
+/** The file that makes a directory a store of snapshots. */
+export const STORE_FILE = 'store.json';
+
 /** Whether a directory is a store of snapshots. */
 export function isStore(directory: string): boolean {
-  return fs.existsSync(join(directory, 'store.json'));
+  return fs.existsSync(join(directory, STORE_FILE));
 }
 
 /** Look up an input path. @throws PageferryError `io` for a directory or what cannot be read */

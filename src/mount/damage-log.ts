@@ -1,9 +1,9 @@
 import type { ServedImage } from './served-image.js';
 
-/** Different failures that are logged; reads of a damaged disk must not fill another one. */
+/** Most different failures that are logged: the log of a damaged disk must not fill another disk. */
 const MAX_LINES = 1000;
 
-/** Logs reads that failed: once for each cause, since the kernel repeats a read that failed. */
+/** Logs failed reads, once for each cause: the kernel repeats a failed read. */
 export class DamageLog {
   private readonly messages = new Set<string>();
   /** Reads that failed. */
@@ -22,6 +22,7 @@ export class DamageLog {
     this.onLine(line);
   }
 
+  /** Count a failed read, and log it if its cause is new. */
   readonly report = (image: ServedImage, offset: number, error: unknown): void => {
     this.count++;
     const message = error instanceof Error ? error.message : String(error);

@@ -12,13 +12,13 @@ export interface WorkerSetup {
 
 /** Totals of a mount that has ended. */
 export interface MountReport {
-  /** Bytes that the kernel has read. */
+  /** Bytes that the kernel has read from the mount. */
   readonly bytesRead: number;
   readonly failedReads: number;
   /** Bytes read from packs, streams or files, and bytes of decoded frames. */
   readonly packedBytes?: number;
   readonly decodedBytes?: number;
-  /** The pages that were read, if they were recorded. */
+  /** The pages that were read; only with `isRecording`. */
   readonly trace?: Trace;
 }
 
@@ -27,14 +27,14 @@ export interface WorkerRequest {
   /** Descriptor of the FUSE device. */
   readonly device: number;
   readonly isDirectory: boolean;
-  /** The number of the image that is the mounted file; all are in the directory if there is none. */
+  /** Number of the image that is mounted over a file; undefined for a directory of all images. */
   readonly chosen: number | undefined;
   readonly attributes: FileAttributes;
   readonly isRecording: boolean;
   readonly allowsWriteOpen: boolean;
 }
 
-/** What the thread reports. */
+/** Message from the thread. */
 export type MountMessage =
   | { readonly kind: 'opened'; readonly images: readonly MountedImage[] }
   | { readonly kind: 'log'; readonly line: string }

@@ -11,7 +11,7 @@ import type { MountMessage, MountReport, WorkerRequest, WorkerSetup } from './me
 import { prefetch } from './prefetch.js';
 import { permissionFile, readSpecification } from './specification.js';
 
-/** Built beside this module. */
+/** Module of the serving thread, built beside this module. */
 const WORKER = new URL('./mount-worker.js', import.meta.url);
 
 /** Options of {@link mount}. Every field has a default. */
@@ -20,7 +20,7 @@ export interface MountOptions {
   readonly bases?: readonly string[];
   /** Path of the key file of an encrypted store. */
   readonly keyFile?: string | undefined;
-  /** Record which pages are read; the report has the trace. Nothing is read ahead then. */
+  /** Record which pages are read, as the trace of the report. Disables the kernel's read-ahead. */
   readonly isRecording?: boolean;
   /**
    * Allow files to be opened for writing, which QEMU before 8.2 does for a private mapping too. Writes
@@ -29,7 +29,7 @@ export interface MountOptions {
   readonly allowsWriteOpen?: boolean;
   /** Read these pages ahead, in this order, once the images are mounted. */
   readonly prefetch?: Trace;
-  /** Called with a line for each different failure of a read. */
+  /** Called with a line for each failure of a read; equal failures are reported once. */
   readonly onLog?: (line: string) => void;
 }
 
@@ -39,9 +39,11 @@ export interface Mount {
   readonly path: string;
   readonly isDirectory: boolean;
   readonly images: readonly MountedImage[];
-  /** Settles when nothing is mounted any more. Rejects if serving failed. */
+  /** Resolves when the mount has ended; rejects if serving failed. */
   readonly ended: Promise<MountReport>;
-  /** Settles when `prefetch` is done or the mount was detached, with the bytes that were read. */
+  /**
+   * Resolves with the bytes read when `prefetch` is done or the mount is detached; rejects if a read failed.
+   */
   readonly prefetched: Promise<number>;
   /**
    * Detach the mount. Files of it that are open are served until they are closed; then `ended` resolves.
@@ -96,7 +98,7 @@ function createMount(
   const ended = thread.ended.finally(() => fs.closeSync(device));
   // The caller may ask for it later; until then a failure is not unhandled.
   ended.catch(() => {});
-  // A thread that failed answers nothing: those who read must not wait for it.
+  // A failed thread answers no read: end the reads that wait for it.
   thread.ended.catch(() => abortMount(path));
   return {
     path,
@@ -113,7 +115,7 @@ function createMount(
   };
 }
 
-/** Start to read a trace's pages ahead; detaching the mount ends that. */
+/** Start reading a trace's pages ahead; detaching the mount ends it. */
 function prefetching(mounted: Mount, trace: Trace, numbers: readonly number[]): Mount {
   const { path, isDirectory, images } = mounted;
   const stopping = new AbortController();
@@ -157,7 +159,7 @@ class ServingThread {
       if (message.kind === 'failed') fail(new PageferryError(message.code, message.message));
     });
     worker.once('error', fail);
-    // Often in the same turn as the last message: what was settled by that one stays.
+    // Often in the same turn of the event loop as the last message, which has settled the promises already.
     worker.once('exit', (code) =>
       fail(new PageferryError('io', `${setup.specification}: the serving thread ended with code ${code}`)),
     );
@@ -173,7 +175,7 @@ class ServingThread {
     this.worker.postMessage(request);
   }
 
-  /** End a thread that does not serve yet. */
+  /** Terminate a thread that does not serve yet. */
   async stop(): Promise<void> {
     await this.worker.terminate();
   }
@@ -189,7 +191,10 @@ class Settled<T> {
   });
 }
 
-/** Number of the one image, to mount over a file. @throws PageferryError `bad-argument` if there are more */
+/**
+ * Return the number of the only image, to mount over a file. @throws PageferryError `bad-argument` if there
+ * are more
+ */
 function onlyImage(specification: string, path: string, images: readonly MountedImage[]): number {
   if (images.length === 1) return 0;
   throw new PageferryError(
@@ -198,7 +203,7 @@ function onlyImage(specification: string, path: string, images: readonly Mounted
   );
 }
 
-/** Users who may read what is served, and no others, may read the mount. */
+/** Return owner and permissions of the mount: those to read the packed file, or the store's store.json. */
 function attributesOf(specification: string, isWritable: boolean): FileAttributes {
   const file = permissionFile(readSpecification(specification));
   const stat = fs.statSync(file, { throwIfNoEntry: false });

@@ -20,15 +20,15 @@ export interface OpenServedOptions {
   /** Path of the key file of an encrypted store. */
   readonly keyFile?: string | undefined;
   /**
-   * Whether the thread may not block: images whose bytes come over a network then have `later` in place of
-   * `read` and `run`.
+   * For a thread that may not block: images whose bytes come over a network then have `later` in place of
+   * `read` and `run`. Default false.
    */
   readonly isAsync?: boolean;
 }
 
 /**
- * Open what is to be served: a store, a snapshot of it (STORE:NAME), a packed file, also on a web server, or
- * an image file of any format. @throws PageferryError
+ * Open the images of a specification: a store, a snapshot of it (STORE:NAME), a packed file, also on a web
+ * server, or an image file of any format. @throws PageferryError
  */
 export async function openServed(text: string, options: OpenServedOptions = {}): Promise<ServedImages> {
   const specification = isHttpUrl(text) ? undefined : readSpecification(text);
@@ -48,16 +48,16 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
   return await openUncodedImage(path, imageNames([path])[0]!);
 }
 
-/** @throws PageferryError when base images are given that nothing would use */
-function refuseBases(text: string, what: string, { bases = [] }: OpenServedOptions): void {
+/** Refuse base images, which only packed streams use. @throws PageferryError `bad-argument` */
+function refuseBases(text: string, kind: string, { bases = [] }: OpenServedOptions): void {
   if (bases.length > 0)
     throw new PageferryError(
       'bad-argument',
-      `${text}: base images are for a packed stream, and this is ${what}`,
+      `${text}: base images are for a packed stream, and this is ${kind}`,
     );
 }
 
-/** Return as many bytes of a file as the magic has, or all. @throws PageferryError `io` */
+/** Return the first bytes of a file, as many as the magic has. @throws PageferryError `io` */
 function firstBytes(path: string): Uint8Array {
   const first = new Uint8Array(MAGIC.length);
   let file: number | undefined;

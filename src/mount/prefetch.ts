@@ -1,13 +1,14 @@
 import fs from 'node:fs/promises';
 import { TRACE_PAGE_BYTES, type Trace } from '../store/trace.js';
 
-/** Bytes that are read at once: the read of a guest waits for one such read at most. */
+/** Most bytes of one read: a guest's read waits for at most one of them. */
 const READ_BYTES = 128 << 10;
 
 /**
- * Read the pages of a trace through the mount, in the order of the trace: they are in the page cache then,
- * where every process that maps the file finds them. `numbers`: of the trace's images among those mounted.
- * Returns the bytes read. @throws an error of the system, when a page cannot be read
+ * Read the pages of a trace through the mount, in its order, into the page cache, which all processes that
+ * map the file share. `numbers`: numbers of the trace's images among the mounted ones. Returns the bytes
+ * read.
+ * @throws the system's error for a page that cannot be read
  */
 export async function prefetch(
   trace: Trace,

@@ -1,7 +1,4 @@
-/**
- * An image that a mount or an export serves: any bytes of it at any time, in any order. All calls are
- * synchronous, since the thread that serves has nothing else to do.
- */
+/** An image that a mount or an export serves, for synchronous reads at any position. */
 export interface ServedImage {
   /** Name without a directory; a mount's file is called NAME.raw. */
   readonly name: string;
@@ -13,14 +10,13 @@ export interface ServedImage {
    */
   read(out: Uint8Array, offset: number): void;
   /**
-   * Return the length of a run of zero bytes, or of data, that begins at `offset`: 1 … `maxBytes` bytes, no
-   * more than the image has. A run may be shorter than it could be, and data may contain zeros, where knowing
-   * better would mean to decode.
+   * Return a run of zero bytes, or of data, that begins at `offset`: 1 … `maxBytes` bytes, no more than the
+   * image has. Nothing is decoded for it: a run may end early, and data may contain zeros.
    */
   run(offset: number, maxBytes: number): ServedRun;
   /**
-   * The same calls without blocking the thread, of an image whose bytes come over a network; `read` and `run`
-   * are refused then.
+   * Asynchronous calls in place of `read` and `run`, which then fail: of an image whose bytes come over a
+   * network, opened with `isAsync`.
    */
   readonly later?: {
     read(out: Uint8Array, offset: number): Promise<void>;
@@ -34,7 +30,7 @@ export interface ServedRun {
   readonly zero: boolean;
 }
 
-/** What reading the images has taken so far. */
+/** Totals of reading the images. */
 interface ServedCounters {
   /** Bytes read from packs, streams or files. */
   readonly packedBytes: number;

@@ -1,15 +1,13 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { isStore, STORE_FILE } from '../image/image-file.js';
 
-/** The file that makes a directory a store. */
-const STORE_FILE = 'store.json';
-
-/** What a command line names to be served. */
+/** Images to mount or serve, as named on a command line. */
 export type Specification =
   | { readonly kind: 'store'; readonly dir: string; readonly snapshot: string | undefined }
   | { readonly kind: 'file'; readonly path: string };
 
-/** Read STORE, STORE:SNAPSHOT or the path of a file. A path that exists is never taken for the second. */
+/** Parse STORE, STORE:SNAPSHOT or the path of a file. A path that exists is never STORE:SNAPSHOT. */
 export function readSpecification(text: string): Specification {
   if (isStore(text)) return { kind: 'store', dir: text, snapshot: undefined };
   const colon = text.lastIndexOf(':');
@@ -19,11 +17,7 @@ export function readSpecification(text: string): Specification {
   return { kind: 'file', path: text };
 }
 
-/** The file whose owner and permissions say who may read what is served. */
+/** Return the file whose owner and permissions the mounted files get. */
 export function permissionFile(specification: Specification): string {
   return specification.kind === 'store' ? join(specification.dir, STORE_FILE) : specification.path;
-}
-
-function isStore(path: string): boolean {
-  return fs.existsSync(join(path, STORE_FILE));
 }

@@ -3,10 +3,10 @@ import type { OpenOptions } from '../store/options.js';
 import { openStore } from '../store/store.js';
 import type { ServedImages } from './served-image.js';
 
-/** Unpacked frames that a server keeps: their other pages are read soon. */
+/** Memory for unpacked frames: their other pages are read soon. */
 const CACHE_BYTES = 128 << 20;
 
-/** Serve a snapshot of a store, or all of them. @throws PageferryError */
+/** Open a snapshot of a store, or all of them. @throws PageferryError */
 export async function openStoreImages(
   dir: string,
   snapshot: string | undefined,

@@ -10,19 +10,19 @@ import { openFileSource } from '../image/raw.js';
 import { imageNames } from './image-names.js';
 import type { ServedImage, ServedImages, ServedRun } from './served-image.js';
 
-/** Memory for unpacked frames: clients read several places at a time, whose pages refer to other frames. */
+/** Memory for unpacked frames: clients read at several positions, and pages refer to other frames. */
 const CACHE_BYTES = 256 << 20;
 
 /** Options of {@link openStreamImages}. */
 export interface StreamImagesOptions {
   /** Paths of base images that the stream refers to. */
   readonly bases?: readonly string[];
-  /** Whether the thread may not block: an image on a web server then has `later`. */
+  /** For a thread that may not block: images on a web server then have `later`. Default false. */
   readonly isAsync?: boolean;
 }
 
 /**
- * Serve the images of a packed file, decoded frame by frame through its index. `path` may be a URL of a web
+ * Open the images of a packed file, decoded frame by frame through its index. `path` may be a URL of a web
  * server. @throws PageferryError
  */
 export async function openStreamImages(
@@ -66,7 +66,7 @@ function streamImages(path: string, reader: PageReader): Omit<ServedImages, 'clo
   return { images, counters: () => reader.counters };
 }
 
-/** The images with calls that do not block. */
+/** Return the images with asynchronous calls. */
 function withLater(served: ServedImages, path: string, reader: RemotePageReader): ServedImages {
   const images = served.images.map((image, number) => ({
     ...image,
@@ -102,7 +102,7 @@ function streamImage(path: string, reader: PageReader, number: number, name: str
   };
 }
 
-/** The calls that fetch what they need. */
+/** Return the asynchronous calls of an image, which fetch the frames they need. */
 function laterReads(
   path: string,
   reader: RemotePageReader,
@@ -125,7 +125,7 @@ function laterReads(
   };
 }
 
-/** A run of pages as a run of at most `maxBytes` bytes from `offset` on. */
+/** Convert a run of pages to a run of at most `maxBytes` bytes from `offset` on. */
 function runFrom(
   { pages, zero }: { readonly pages: number; readonly zero: boolean },
   offset: number,

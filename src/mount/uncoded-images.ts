@@ -3,7 +3,7 @@ import type { FileSource } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import type { ServedImage, ServedImages } from './served-image.js';
 
-/** Serve an image file that is not packed, in the format that its content has. @throws PageferryError */
+/** Open an image file that is not packed; its format is detected. @throws PageferryError */
 export async function openUncodedImage(path: string, name: string): Promise<ServedImages> {
   const source = await openDetected(path);
   const { bytes } = source;
@@ -41,7 +41,7 @@ export async function openUncodedImage(path: string, name: string): Promise<Serv
   };
 }
 
-/** A mount has no option for the format, which the error of `loadImage` names. */
+/** Load an image. The error of `loadImage` names an option for the format, which a mount does not have. */
 async function openDetected(path: string): Promise<FileSource> {
   try {
     return await loadImage(path);

@@ -1,5 +1,5 @@
-// The thread that serves a mount. It opens the images and reports them, receives the device once it is
-// mounted, and then blocks in it until the mount has ended.
+// The serving thread of a mount. It opens the images and reports them, receives the device once it is
+// mounted, and then serves it, blocking, until the mount has ended.
 import { parentPort, workerData } from 'node:worker_threads';
 import { asIoError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';

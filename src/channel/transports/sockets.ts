@@ -87,6 +87,17 @@ export function startListening(server: Server, address: Address): Promise<void> 
 }
 
 /**
+ * Listen at a UNIX socket that only its owner can connect to. @throws PageferryError `io`; `bad-argument` for
+ * a path that is too long
+ */
+export async function listenAsOwner(server: Server, path: string): Promise<void> {
+  const listening = startListening(server, { path });
+  // Node creates the socket's file in the call above: no process can connect before its permissions are set.
+  if (fs.existsSync(path)) fs.chmodSync(path, 0o600);
+  await listening;
+}
+
+/**
  * Connect to an address; `label` names the peer in errors. @throws PageferryError `io`; the reason of
  * `signal`
  */

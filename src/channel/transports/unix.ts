@@ -1,10 +1,9 @@
 // unix:PATH: a UNIX socket, readable and writable by its owner only; for two processes of one user on one
 // host.
 
-import fs from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { parsePath } from './address.js';
-import { removeStaleSocket, startListening } from './sockets.js';
+import { listenAsOwner, removeStaleSocket } from './sockets.js';
 import type { Transport } from './transport.js';
 
 export const unix: Transport = {
@@ -17,10 +16,7 @@ export const unix: Transport = {
   async listen(server, address) {
     const { path } = address as { readonly path: string };
     await removeStaleSocket(path);
-    const listening = startListening(server, address);
-    // The socket's file is created by the call above: no process can connect before its permissions are set.
-    if (fs.existsSync(path)) fs.chmodSync(path, 0o600);
-    await listening;
+    await listenAsOwner(server, path);
   },
   identitiesOf: () => [],
 };

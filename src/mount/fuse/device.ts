@@ -3,8 +3,8 @@ import { errnoOf } from '../../image/fs/errno.js';
 import type { FuseSession } from './session.js';
 
 /**
- * Answer the kernel's requests until nothing is mounted any more. Blocks its thread: waiting for a request in
- * a system call takes less time than the events of a loop.
+ * Answer the kernel's requests until the mount has ended. Blocks the thread: a system call that waits for a
+ * request takes less time than an event loop.
  * @throws the system's error when the device fails
  */
 export function serveDevice(device: number, request: Uint8Array, session: FuseSession): void {
@@ -15,7 +15,7 @@ export function serveDevice(device: number, request: Uint8Array, session: FuseSe
     } catch (cause) {
       const errno = errnoOf(cause);
       if (errno === 'ENODEV') return;
-      // A request was withdrawn before it was read, or a signal came.
+      // The request was interrupted before it was read, or the thread got a signal.
       if (errno === 'ENOENT' || errno === 'EINTR' || errno === 'EAGAIN') continue;
       throw cause;
     }
@@ -24,7 +24,7 @@ export function serveDevice(device: number, request: Uint8Array, session: FuseSe
     try {
       fs.writeSync(device, session.reply, 0, replyBytes);
     } catch (cause) {
-      // The process that asked has been killed: no one waits for the answer.
+      // The process that made the request was killed.
       const errno = errnoOf(cause);
       if (errno === 'ENODEV') return;
       if (errno !== 'ENOENT') throw cause;

@@ -1,4 +1,4 @@
-// Attaching a FUSE device to a path and detaching it, by the programs of util-linux: Node has no mount(2).
+// Attaches a FUSE device to a path and detaches it, with mount(8) and umount(8): Node has no mount(2).
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { errnoOf, ioError } from '../../image/fs/errno.js';
@@ -8,14 +8,14 @@ import { MAX_READ, S_IFDIR, S_IFREG } from './protocol.js';
 
 const DEVICE = '/dev/fuse';
 const COMMAND_MS = 30_000;
-/** A signal to the group of this process can reach umount before it has a group of its own. */
+/** Attempts of umount(8): a signal to the process group (Ctrl-C) can end it before it has its own group. */
 const UMOUNT_ATTEMPTS = 3;
-/** A signal for this group of processes must not end mount(8) and umount(8). Node types lack the option. */
+/** A process group of its own: Ctrl-C must not end mount(8) and umount(8). Node's types lack the option. */
 const OWN_GROUP = { detached: true };
-/** The descriptor of the device in the process of mount(8). */
+/** Descriptor of the device in the process of mount(8). */
 const CHILD_FD = 3;
 
-/** Whether a path can be mounted on, and whether it is a directory. @throws PageferryError */
+/** Check that a path can be mounted on. Return whether it is a directory. @throws PageferryError */
 export function checkMountPoint(path: string): { readonly isDirectory: boolean } {
   let stat: fs.Stats;
   try {
@@ -46,7 +46,7 @@ export function checkMountPoint(path: string): { readonly isDirectory: boolean }
   return { isDirectory: stat.isDirectory() };
 }
 
-/** Open the FUSE device. @throws PageferryError that says what the system lacks */
+/** Open the FUSE device. @throws PageferryError `unsupported` without the right or the module */
 export function openDevice(): number {
   try {
     return fs.openSync(DEVICE, 'r+');
@@ -62,7 +62,7 @@ export function openDevice(): number {
   }
 }
 
-/** What works without a mount. */
+/** Remedy where nothing can be mounted. */
 const NO_MOUNT = 'without it, "pageferry serve --nbd" exports the same images';
 
 /**
@@ -95,10 +95,7 @@ export function attach(
   throw new PageferryError('io', `${path}: cannot mount: ${reason}; ${remedy}; ${NO_MOUNT}`);
 }
 
-/**
- * Detach a mount. Files of it that are open can still be read, until they are closed. Returns the reason if
- * it fails.
- */
+/** Detach a mount. Open files of it can be read until they are closed. Returns the reason if it fails. */
 export function detach(path: string): string | undefined {
   return umount(['-l', path]);
 }

@@ -1,5 +1,5 @@
-// The system's table of mounts. A mount of this program is known by its source, which findmnt, mount and df
-// print too: "pageferry:" and what is mounted.
+// The system's table of mounts. A mount of this program has the source "pageferry:SPECIFICATION", which
+// findmnt, mount and df print too.
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import { isHttpUrl } from '../../image/http/http-file.js';
@@ -22,7 +22,7 @@ export function mountSource(specification: string): string {
   return `${PREFIX}...${end.toString().replaceAll('\ufffd', '')}`;
 }
 
-/** Return what this program has mounted at `path`, if that is the mount which is visible there. */
+/** Return the specification that this program has mounted at `path`, if that mount is the visible one. */
 export function mountedAt(path: string, table = readTable()): string | undefined {
   const real = fs.realpathSync(path);
   let found: string | undefined;
@@ -37,7 +37,7 @@ export function mountedAt(path: string, table = readTable()): string | undefined
   return found;
 }
 
-/** The table, or nothing on a system without one. */
+/** Return the table; an empty text on a system without one. */
 function readTable(): string {
   try {
     return fs.readFileSync(TABLE, 'utf8');
@@ -46,7 +46,7 @@ function readTable(): string {
   }
 }
 
-/** The table writes a space as \040. */
+/** Decode octal escapes: the table writes a space as \040. */
 function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),

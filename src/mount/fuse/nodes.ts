@@ -2,23 +2,23 @@ import { mountedName } from '../image-names.js';
 import type { ServedImage } from '../served-image.js';
 import { ATTRIBUTES_BYTES, ENTRY_BYTES, ROOT_NODE, S_IFDIR, S_IFREG } from './protocol.js';
 
-/** Images do not change while they are mounted: the kernel may keep names and attributes for a year. */
+/** Time for which the kernel may cache names and attributes: images do not change while they are mounted. */
 const VALID_SECONDS = 365 * 24 * 3600;
 const BLOCK_BYTES = 512;
 const IO_BYTES = 65536;
 
-/** Owner, permissions and time of everything that is mounted. */
+/** Owner, permissions and time of all files of a mount. */
 export interface FileAttributes {
   readonly uid: number;
   readonly gid: number;
-  /** Permissions of a file; a directory can be entered by those who may read files. */
+  /** Permissions of a file; who may read it may also enter the directory. */
   readonly mode: number;
   readonly seconds: number;
 }
 
-/** What is mounted: one image as a file, or a directory of all images as files NAME.raw. */
+/** The files of a mount: one image, or a directory of all images as files NAME.raw. */
 export class Nodes {
-  /** By file name, the node number. */
+  /** Node numbers by file name. */
   private readonly numbers = new Map<string, number>();
   private readonly names: string[] = [];
 
@@ -35,7 +35,7 @@ export class Nodes {
     }
   }
 
-  /** Directory entries: the directory, its parent, then the files. */
+  /** Number of directory entries: the directory, its parent, then the files. */
   get entryCount(): number {
     return 2 + this.names.length;
   }
@@ -48,7 +48,7 @@ export class Nodes {
     return index < 2 ? ROOT_NODE : index;
   }
 
-  /** Return the number of a file of the directory; 0: there is none. */
+  /** Return the node number of a file of the directory; 0: there is none. */
   find(name: string): number {
     return this.numbers.get(name) ?? 0;
   }
@@ -61,7 +61,7 @@ export class Nodes {
     return this.isDirectory && node === ROOT_NODE;
   }
 
-  /** Return the number of the image that a node is; -1: it is none. */
+  /** Return the number of the image of a node; -1: the node is not an image. */
   imageNumber(node: number): number {
     const number = this.isDirectory ? node - ROOT_NODE - 1 : node - ROOT_NODE;
     return number >= 0 && number < this.images.length ? number : -1;
@@ -71,7 +71,7 @@ export class Nodes {
     return this.isDirectoryNode(node) ? S_IFDIR : S_IFREG;
   }
 
-  /** Write how long attributes are valid, and the attributes; return their bytes. */
+  /** Write the attributes and the time for which they are valid; return their bytes. */
   writeAttributes(view: DataView, at: number, node: number): number {
     writeU64(view, at, VALID_SECONDS);
     writeU64(view, at + 8, 0);
@@ -99,7 +99,6 @@ export class Nodes {
     writeU64(view, at + 16, Math.ceil(bytes / BLOCK_BYTES));
     for (let time = at + 24; time < at + 48; time += 8) writeU64(view, time, seconds);
     for (let fraction = at + 48; fraction < at + 60; fraction += 4) view.setUint32(fraction, 0, true);
-    // A user who may read the files may enter the directory.
     view.setUint32(at + 60, isDirectory ? S_IFDIR | mode | ((mode >>> 2) & 0o111) : S_IFREG | mode, true);
     view.setUint32(at + 64, isDirectory ? 2 : 1, true);
     view.setUint32(at + 68, uid, true);
@@ -110,13 +109,13 @@ export class Nodes {
   }
 }
 
-/** Write a whole number up to 2 ** 53. */
+/** Write a u64, up to 2 ** 53. */
 export function writeU64(view: DataView, at: number, value: number): void {
   view.setUint32(at, value % 2 ** 32, true);
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }
 
-/** Read a number that was written by anyone; above 2 ** 53 it is rounded, which no valid offset is. */
+/** Read an untrusted u64; above 2 ** 53 it is rounded, but no valid offset is that large. */
 export function readU64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }

@@ -5,20 +5,20 @@
 //            opcode's arguments
 //   reply    length u32, minus errno i32, unique u64; then the opcode's result, if there is no error
 
-/** Protocol that is spoken: the first with MAX_PAGES is 7.28. A kernel with a later one speaks this one. */
+/** Version of the protocol. Kernels with a later version use it too; MAX_PAGES exists since 7.28. */
 export const PROTOCOL_MAJOR = 7;
 export const PROTOCOL_MINOR = 31;
 
 export const REQUEST_HEAD_BYTES = 40;
 export const REPLY_HEAD_BYTES = 16;
 
-/** Node number of what is mounted: the directory, or the one file. */
+/** Node number of the root of the mount: the directory, or the one file. */
 export const ROOT_NODE = 1;
 
-/** The kernel's names, but for DROP_NODE(S): it needs a node no longer. */
+/** Opcodes of requests, by the kernel's names (FUSE_LOOKUP, ...). */
 export const OPCODE = {
   LOOKUP: 1,
-  DROP_NODE: 2,
+  FORGET: 2,
   GETATTR: 3,
   SETATTR: 4,
   OPEN: 14,
@@ -34,10 +34,11 @@ export const OPCODE = {
   FSYNCDIR: 30,
   INTERRUPT: 36,
   DESTROY: 38,
-  DROP_NODES: 42,
+  BATCH_FORGET: 42,
   LSEEK: 46,
 } as const;
 
+/** Linux's error numbers. */
 export const ERRNO = {
   ENOENT: 2,
   EIO: 5,
@@ -51,19 +52,21 @@ export const ERRNO = {
   EPROTO: 71,
 } as const;
 
-/** Several reads of one file may be in flight, and a request may be of more than 32 pages. */
+/**
+ * ASYNC_READ: several reads of one file may be in flight. MAX_PAGES: a request may have more than 32 pages.
+ */
 export const INIT_FLAGS = (1 << 0) | (1 << 22);
 /** OPEN: pages that the kernel has cached stay valid. */
 export const KEEP_CACHE = 1 << 1;
 
-/** Requests to a read-only server are short: the longest has a name. The kernel wants 8 KiB at least. */
+/** Buffer for a request. The longest request to a read-only server has a name; the kernel requires 8 KiB. */
 export const REQUEST_BYTES = 16 << 10;
-/** The least that the kernel accepts for writes, which it never sends. */
+/** Minimum that the kernel accepts; a read-only server receives no writes of data. */
 export const MAX_WRITE = 4096;
 /** Most bytes of one READ. */
 export const MAX_READ = 1 << 20;
 export const MAX_READ_PAGES = 256;
-/** Largest page of memory of a host: a READ of more bytes is of several pages. */
+/** Largest page size of a host: a READ of more bytes is for several pages. */
 export const MAX_PAGE_BYTES = 64 << 10;
 
 export const ATTRIBUTES_BYTES = 88;

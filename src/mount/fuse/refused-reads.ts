@@ -1,16 +1,16 @@
-/** Unit in which reads are remembered. */
+/** Unit of recorded reads. */
 const BLOCK_BYTES = 64 << 10;
 
 /**
- * Reads that were refused, because they read ahead. A read that comes a second time is needed: a kernel that
- * caches several pages in one piece reads all of it again.
+ * Reads that were refused as read-ahead. A repeated read is answered: a kernel with folios of several pages
+ * repeats the whole read.
  */
 export class RefusedReads {
-  /** By image, the blocks. */
+  /** Blocks that were asked for, by image. */
   private readonly blocks = new Map<number, Set<number>>();
 
-  /** Whether no block of this read was asked for before; it is remembered. */
-  isFirst(image: number, offset: number, bytes: number): boolean {
+  /** Record a read; return whether none of its blocks was asked for before. */
+  addFirst(image: number, offset: number, bytes: number): boolean {
     let known = this.blocks.get(image);
     if (!known) {
       known = new Set();

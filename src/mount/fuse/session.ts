@@ -5,22 +5,22 @@ import * as fuse from './protocol.js';
 import { ERRNO, OPCODE, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES } from './protocol.js';
 import { RefusedReads } from './refused-reads.js';
 
-/** Runs that one search for data or for a hole looks at; a search must not hold up the reads after it. */
+/** Most runs that one search for data or a hole looks at: later reads wait for it. */
 const MAX_SEEK_RUNS = 4096;
-/** Longest run that a search asks for. */
+/** Most bytes of a run that a search asks for. */
 const SEEK_RUN_BYTES = 1 << 30;
 
 /** Options of a session. */
 export interface SessionOptions {
   /**
-   * Most bytes that the kernel reads ahead. 0 turns reading ahead off. A page fault in a mapping with
-   * MADV_HUGEPAGE (QEMU's) reads 4 MiB whatever the limit is: with 0 such reads are refused, and the kernel
-   * asks again for each page that is needed.
+   * Most bytes of the kernel's read-ahead; 0 disables it. A page fault in a mapping with MADV_HUGEPAGE
+   * (QEMU's) reads 4 MiB whatever this limit is: with 0, such reads are refused, and the kernel asks again
+   * for each page that is needed.
    */
   readonly maxReadahead: number;
-  /** Whether files may be opened for writing, for private mappings; writes fail. */
+  /** Allow files to be opened for writing, as programs do for private mappings; writes fail. */
   readonly allowsWriteOpen: boolean;
-  /** Called when a read failed, with the error. */
+  /** Called when a read has failed. */
   readonly onDamage: (image: ServedImage, offset: number, error: unknown) => void;
   /** Called when a program writes to a file, which fails. */
   readonly onWrite?: () => void;
@@ -29,9 +29,8 @@ export interface SessionOptions {
 }
 
 /**
- * Answers the kernel's requests, one at a time. It keeps no state between requests, except for the reads
- * that it has refused, so that a request that is out of order, or not what the kernel would send, gets an
- * error and nothing else happens.
+ * Answers the kernel's requests, one at a time. Its only state between requests are the reads that it has
+ * refused, so a request that is out of order or invalid gets an error and has no other effect.
  */
 export class FuseSession {
   /** The answer to the last request: as many bytes as `handle` returned. */
@@ -67,7 +66,7 @@ export class FuseSession {
     return result === NO_REPLY ? 0 : this.finish(result);
   }
 
-  /** `result`: the bytes after the reply's head, or minus the number of an error. */
+  /** Write the reply's head. `result`: bytes after the head, or minus an error number. */
   private finish(result: number): number {
     const bytes = REPLY_HEAD_BYTES + Math.max(0, result);
     this.view.setUint32(0, bytes, true);
@@ -75,6 +74,7 @@ export class FuseSession {
     return bytes;
   }
 
+  /** Answer a request of `bytes` bytes after its head; return the result for `finish`, or NO_REPLY. */
   private answer(opcode: number, node: number, bytes: number): number {
     switch (opcode) {
       case OPCODE.READ:
@@ -109,12 +109,12 @@ export class FuseSession {
       case OPCODE.WRITE:
         this.options.onWrite?.();
         return -ERRNO.EROFS;
-      case OPCODE.DROP_NODE:
-      case OPCODE.DROP_NODES:
+      case OPCODE.FORGET:
+      case OPCODE.BATCH_FORGET:
       case OPCODE.INTERRUPT:
         return NO_REPLY;
       default:
-        // The kernel does not ask again for what it can do without.
+        // The kernel does not send an optional request again after ENOSYS.
         return -ERRNO.ENOSYS;
     }
   }
@@ -131,7 +131,7 @@ export class FuseSession {
     if (count === 0) return 0;
     const readsAhead =
       count > fuse.MAX_PAGE_BYTES && this.options.maxReadahead === 0 && !this.isDirect(bytes);
-    if (readsAhead && this.readahead.isFirst(number, offset, count)) return -ERRNO.EAGAIN;
+    if (readsAhead && this.readahead.addFirst(number, offset, count)) return -ERRNO.EAGAIN;
     try {
       image.read(this.reply.subarray(REPLY_HEAD_BYTES, REPLY_HEAD_BYTES + count), offset);
     } catch (error) {
@@ -142,7 +142,7 @@ export class FuseSession {
     return count;
   }
 
-  /** Whether a READ is not for the page cache: the program waits for all its bytes. */
+  /** Whether a READ bypasses the page cache (O_DIRECT): the program waits for all of its bytes. */
   private isDirect(bytes: number): boolean {
     const flags = bytes < 36 ? 0 : this.request.getUint32(REQUEST_HEAD_BYTES + 32, true);
     return (flags & constants.O_DIRECT) !== 0;
@@ -192,7 +192,7 @@ export class FuseSession {
     return at - REPLY_HEAD_BYTES;
   }
 
-  /** Find the next data or hole. A hole may be taken for data, so that a search may end early. */
+  /** Find the next data or hole. A hole may be reported as data, where the search ends early. */
   private seek(node: number, bytes: number): number {
     if (bytes < 24) return -ERRNO.EINVAL;
     const image = this.nodes.images[this.nodes.imageNumber(node)];
@@ -234,7 +234,7 @@ export class FuseSession {
     reply.fill(0, REPLY_HEAD_BYTES, REPLY_HEAD_BYTES + fuse.INIT_REPLY_BYTES);
     view.setUint32(REPLY_HEAD_BYTES, fuse.PROTOCOL_MAJOR, true);
     view.setUint32(REPLY_HEAD_BYTES + 4, fuse.PROTOCOL_MINOR, true);
-    // A kernel with a later major version asks again, in ours.
+    // A kernel with a later major version sends INIT again, with this version.
     if (major > fuse.PROTOCOL_MAJOR) return fuse.INIT_REPLY_BYTES;
     view.setUint32(REPLY_HEAD_BYTES + 8, this.options.maxReadahead, true);
     view.setUint32(REPLY_HEAD_BYTES + 12, flags & fuse.INIT_FLAGS, true);
@@ -247,7 +247,9 @@ export class FuseSession {
 
 const NO_REPLY = Number.NEGATIVE_INFINITY;
 
-/** Return where the first run of the wanted kind at or after `offset` begins; the image's end if nowhere. */
+/**
+ * Return the start of the first hole, or of the first data, at or after `offset`; the image's end if none.
+ */
 function findRun(image: ServedImage, offset: number, isHole: boolean): number {
   let at = offset;
   for (let runs = 0; at < image.bytes; runs++) {

@@ -3,12 +3,12 @@ import { PageferryError } from '../../page/error.js';
 import { socketReason } from '../../page/socket-reason.js';
 import { Signal } from '../../page/sync.js';
 
-/** Bytes that are read from a socket at a time when they are skipped. */
+/** Most bytes of one read when bytes are skipped. */
 const SKIP_BYTES = 64 << 10;
 
 /**
- * A client's connection, read and written in order. Nothing is read ahead of what is asked for except
- * Node's own buffer of 64 KiB, and a write waits until the client has read most of what was written before.
+ * A client's connection, read and written in order. Only Node's buffer of 64 KiB is read ahead, and a write
+ * waits until the client has read most of the bytes written before.
  */
 export class ClientSocket {
   private readonly changed = new Signal();
@@ -85,7 +85,7 @@ export class ClientSocket {
   /** Send what was written and close the connection. */
   end(): void {
     this.socket.end();
-    // A client that does not close its half keeps nothing here.
+    // Without this, a client that does not close its half would keep the socket open.
     this.socket.destroySoon();
   }
 

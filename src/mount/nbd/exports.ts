@@ -1,6 +1,6 @@
 import type { ServedImage } from '../served-image.js';
 
-/** The images that clients can ask for, by the names of their exports. */
+/** The images of a server, by the names of their exports. */
 export class Exports {
   private readonly byName: ReadonlyMap<string, ServedImage>;
   readonly names: readonly string[];
@@ -16,7 +16,7 @@ export class Exports {
     return this.byName.get(isOnly ? this.names[0]! : name);
   }
 
-  /** Why there is no export of a name, for the client's message. */
+  /** Return the message to a client that asked for a name without an export. */
   missing(name: string): string {
     const count = this.names.length;
     if (name !== '') return `no export has this name; there are ${count}, which nbdinfo --list names`;

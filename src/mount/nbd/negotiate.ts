@@ -1,4 +1,4 @@
-// The handshake: options of the client until it has chosen an export.
+// The handshake: the client sends options until it has chosen an export.
 import { PageferryError } from '../../page/error.js';
 import type { ServedImage } from '../served-image.js';
 import type { ClientSocket } from './client-socket.js';
@@ -23,10 +23,10 @@ import {
   REPLY,
 } from './protocol.js';
 
-/** Blocks that clients should read: a frame of a store has 16 pages. */
+/** Preferred size of reads. */
 const PREFERRED_BLOCK_BYTES = 64 << 10;
 
-/** What client and server agreed on. */
+/** Result of the handshake. */
 export interface Session {
   readonly image: ServedImage;
   readonly hasStructuredReplies: boolean;
@@ -35,8 +35,8 @@ export interface Session {
 }
 
 /**
- * Agree with a client on an export. Resolves to undefined when the client ends the handshake instead.
- * @throws PageferryError what is wrong with what the client sent
+ * Negotiate an export with a client. Resolves to undefined if the client ends the handshake.
+ * @throws PageferryError `unsupported`, `limit`, `bad-argument`: the reason to drop the client; `io`
  */
 export async function negotiate(socket: ClientSocket, exports: Exports): Promise<Session | undefined> {
   await socket.write(HANDSHAKE_MAGIC, fields([16, FIXED_NEWSTYLE | NO_ZEROES]));
@@ -58,6 +58,7 @@ class Negotiation {
     private readonly withoutZeroes: boolean,
   ) {}
 
+  /** Answer options until an export is chosen or the client ends the handshake. */
   async run(): Promise<Session | undefined> {
     for (;;) {
       const head = await this.socket.read(OPTION_HEAD_BYTES);
@@ -104,7 +105,7 @@ class Negotiation {
     return await this.reply(OPTION.LIST, REPLY.ACK);
   }
 
-  /** `name:string count:u16 count * info:u16` */
+  /** Answer INFO or GO: `name:string count:u16 count * info:u16`. */
   private async info(option: number, data: Buffer): Promise<Session | undefined> {
     const reader = new OptionReader(data);
     const name = reader.string();
@@ -125,7 +126,10 @@ class Negotiation {
     return option === OPTION.GO ? this.session(image) : undefined;
   }
 
-  /** `name:string count:u32 count * query:string`; none lists all contexts, and sets none. */
+  /**
+   * Answer LIST_META_CONTEXT or SET_META_CONTEXT: `name:string count:u32 count * query:string`. Without a
+   * query, all contexts are listed, or none is set.
+   */
   private async metaContext(option: number, data: Buffer): Promise<undefined> {
     if (option === OPTION.SET_META_CONTEXT) this.statusOf = undefined;
     const reader = new OptionReader(data);
@@ -155,7 +159,7 @@ class Negotiation {
     return await this.reply(option, REPLY.ACK);
   }
 
-  /** The option of old clients: its only answer to an unknown name is the end of the connection. */
+  /** Answer EXPORT_NAME, of old clients. It has no error reply: an unknown name ends the connection. */
   private async exportName(data: Buffer): Promise<Session> {
     const name = data.toString();
     const image = data.length <= MAX_STRING_BYTES ? this.exports.find(name) : undefined;

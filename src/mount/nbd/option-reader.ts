@@ -1,13 +1,13 @@
 import { MAX_STRING_BYTES } from './protocol.js';
 
-/** Reads the data of an option; after a field that does not fit, nothing is valid. */
+/** Parses the data of an option. After a field that does not fit, `isValid` is false. */
 export class OptionReader {
   private at = 0;
   isValid = true;
 
   constructor(private readonly data: Buffer) {}
 
-  /** Whether all of the data was read, and nothing else. */
+  /** Whether the fields that were read are exactly the data. */
   get isAtEnd(): boolean {
     return this.isValid && this.at === this.data.length;
   }

@@ -81,14 +81,14 @@ export const BASE_ALLOCATION_ID = 1;
 export const STATE_ZERO = 3;
 export const STATE_DATA = 0;
 
-/** Longest string of the protocol: the name of an export, a metadata query. */
+/** Most bytes of a string of the protocol: the name of an export, a metadata query. */
 export const MAX_STRING_BYTES = 4096;
 /** Most bytes of an option's data; a client that announces more is dropped. */
 export const MAX_OPTION_BYTES = 64 << 10;
 /** Most bytes of one request. */
 export const MAX_REQUEST_BYTES = 32 << 20;
 
-/** Build bytes of fields: numbers of 16, 32 and 64 bits, strings and bytes. */
+/** Encode fields: [bits, number], strings and bytes. */
 export function fields(
   ...values: readonly (readonly [16 | 32 | 64, number] | string | Uint8Array)[]
 ): Buffer {

@@ -1,15 +1,15 @@
-// Replies to requests that are valid. They read in pieces and give other events a turn between two of them.
+// Replies to valid requests. They read in pieces; other clients are served between two pieces.
 import { readImage, runOf } from './image-access.js';
 import { BASE_ALLOCATION_ID, CHUNK, COMMAND_FLAG, fields, STATE_DATA, STATE_ZERO } from './protocol.js';
 import type { ReplyContext, Request } from './request.js';
 import { TURN_BYTES } from './turns.js';
 
-/** Extents of one reply; a client asks for the rest. */
+/** Most extents of one reply; a client asks again for the rest. */
 const MAX_EXTENTS = 1024;
-/** Bytes that one call to `run` looks at, and the calls for one reply. */
+/** Most bytes of one call to `run`, and most calls for one reply. */
 const STATUS_STEP_BYTES = 1 << 20;
 const MAX_STATUS_STEPS = 4096;
-/** Zeros that take as long as a byte of data. */
+/** Zero bytes that take as long as a byte of data. */
 const ZERO_SHARE = 16;
 /** Calls to `run` in a turn. */
 const TURN_STEPS = 16;

@@ -7,17 +7,17 @@ import { COMMAND, COMMAND_FLAG, MAX_REQUEST_BYTES, NBD_ERROR, REQUEST_MAGIC } fr
 export interface Request {
   readonly flags: number;
   readonly type: number;
-  /** The client's name of the request, 8 bytes. */
+  /** Identifies the request in replies, 8 bytes. */
   readonly cookie: Uint8Array;
   readonly offset: number;
   readonly length: number;
 }
 
-/** What a reply needs of the transmission that it is part of. */
+/** Output and accounting for the reply to a request. */
 export interface ReplyContext {
   readonly socket: ClientSocket;
   readonly session: Session;
-  /** Called after `bytes` bytes were read: lets other clients go on when it is their turn. */
+  /** Record that `bytes` bytes were read; wait while other clients have their turn. */
   took(bytes: number): Promise<void> | undefined;
   /** Return the head of a chunk of a structured reply. */
   chunkHead(request: Request, type: number, length: number, isDone: boolean): Uint8Array;
@@ -27,7 +27,7 @@ export interface ReplyContext {
   failAt(request: Request, offset: number, cause: unknown): Promise<void>;
 }
 
-/** @throws PageferryError if it is none */
+/** Parse the head of a request. @throws PageferryError `unsupported` for another magic */
 export function parseRequest(head: Buffer): Request {
   if (head.readUInt32BE() !== REQUEST_MAGIC)
     throw new PageferryError('unsupported', 'a request without its magic: not a client of NBD');
@@ -41,7 +41,7 @@ export function parseRequest(head: Buffer): Request {
   };
 }
 
-/** Why a request is refused; undefined if it is not. */
+/** Return the error for a request that is refused; undefined for a valid one. */
 export function refusal(
   { type, flags, offset, length }: Request,
   { image, hasBlockStatus }: Session,

@@ -1,8 +1,8 @@
-import fs from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import {
   acceptError,
+  listenAsOwner,
   peerOf,
   portOf,
   removeStaleSocket,
@@ -20,20 +20,20 @@ import { Turns } from './turns.js';
 const DEFAULT_MAX_CLIENTS = 64;
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_STALL_MS = 60_000;
-/** Different errors of images that are logged; a client may ask for a damaged page again and again. */
+/** Most different errors of images that are logged. */
 const MAX_PROBLEMS = 1000;
 
 /** Options of {@link serveNbd}. */
 export interface NbdOptions {
   /** A UNIX socket's path, or host and port; port 0: any free port. */
   readonly address: Address;
-  /** Clients at one time; more are refused. Default 64. */
+  /** Most clients at one time; more are refused. Default 64. */
   readonly maxClients?: number;
   /** Time that a client has for its handshake, in milliseconds; default 10,000. */
   readonly handshakeMs?: number;
-  /** Time after which a client that reads nothing of a reply is dropped; default 60,000. */
+  /** Time after which a client that reads nothing of a reply is dropped, in milliseconds; default 60,000. */
   readonly stallMs?: number;
-  /** Called with a line for every client that was dropped, and once for every different error of an image. */
+  /** Called with a line for every client that was dropped; equal errors of an image are reported once. */
   readonly onLog?: (line: string) => void;
 }
 
@@ -41,13 +41,13 @@ export interface NbdOptions {
 export interface NbdServer {
   /** The address, with the port that was chosen. */
   readonly address: Address;
-  /** Stop to listen, and close all connections. Idempotent. */
+  /** Stop listening, and close all connections. Idempotent. */
   close(): void;
 }
 
 /**
- * Serve images as read-only exports of a network block device, each by its name. The images stay the
- * caller's, who closes them after the server.
+ * Serve images as read-only exports over NBD, each under its name. The caller closes the images, after the
+ * server.
  * @throws PageferryError `io` if the address cannot be used: a process that listens there keeps it
  */
 export async function serveNbd(images: readonly ServedImage[], options: NbdOptions): Promise<NbdServer> {
@@ -70,15 +70,11 @@ export async function serveNbd(images: readonly ServedImage[], options: NbdOptio
 
 async function listen(server: Server, address: Address): Promise<void> {
   if (!('path' in address)) return await startListening(server, address);
-  const { path } = address;
-  await removeStaleSocket(path);
-  const listening = startListening(server, address);
-  // The socket's file is created by the call above: no process can connect before its permissions are set.
-  if (fs.existsSync(path)) fs.chmodSync(path, 0o600);
-  await listening;
+  await removeStaleSocket(address.path);
+  await listenAsOwner(server, address.path);
 }
 
-/** The clients that are connected. */
+/** The connected clients. */
 class Clients {
   private readonly sockets = new Set<ClientSocket>();
   private readonly problems = new Set<string>();

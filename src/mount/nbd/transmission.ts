@@ -20,15 +20,16 @@ import { parseRequest, type ReplyContext, type Request, refusal } from './reques
 import { TURN_BYTES, type Turns } from './turns.js';
 
 /**
- * Requests of one client that are in flight together, if the image's bytes come over a network; otherwise
- * one is: a second would only compete with it for the cache of frames.
+ * Most requests of one client in flight, if the image's bytes come over a network. With a local image it is
+ * one: a second would only compete for the cache of frames.
  */
 const MAX_IN_FLIGHT = 16;
-/** Bytes of these requests together. */
+/** Most bytes of these requests together. */
 const MAX_IN_FLIGHT_BYTES = MAX_REQUEST_BYTES;
 
 /** Serves the requests of one client. */
 export class Transmission implements ReplyContext {
+  /** Units of `unitBytes` bytes that requests in flight take. */
   private readonly units: Semaphore;
   private readonly maxUnits: number;
   private readonly unitBytes: number;
@@ -47,7 +48,7 @@ export class Transmission implements ReplyContext {
     this.units = new Semaphore(this.maxUnits);
   }
 
-  /** Serve requests until the client disconnects. @throws PageferryError why the client is dropped */
+  /** Serve requests until the client disconnects. @throws PageferryError the reason to drop the client */
   async run(): Promise<void> {
     for (;;) {
       const head = await this.socket.read(REQUEST_BYTES);
@@ -97,7 +98,7 @@ export class Transmission implements ReplyContext {
     await this.fail(request, NBD_ERROR.EIO, cause instanceof Error ? cause.message : `${cause}`, offset);
   }
 
-  /** Reply with an error; `offset`: where it is, if it is in the image. */
+  /** Reply with an error; `offset`: its position in the image, if it has one. */
   private async fail(request: Request, error: number, reason: string, offset?: number): Promise<void> {
     if (!this.session.hasStructuredReplies) {
       await this.socket.write(this.simpleHead(request, error));

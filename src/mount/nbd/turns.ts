@@ -1,9 +1,9 @@
-/** Bytes of an image that a client may have read before the others get their turn. */
+/** Bytes of an image that a client may read in one turn. */
 export const TURN_BYTES = 64 << 10;
 
 /**
- * Turns of the clients of a server. One client a turn of the event loop goes on, so that the request of
- * another one waits for one piece of a long reply, however many clients have such replies.
+ * Round robin of the clients of a server: one client continues in each turn of the event loop, so that a new
+ * request waits for one piece of a long reply, however many clients have long replies.
  */
 export class Turns {
   private readonly waiting: (() => void)[] = [];
@@ -12,12 +12,12 @@ export class Turns {
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.push(resolve);
-      if (this.waiting.length === 1) setImmediate(this.give);
+      if (this.waiting.length === 1) setImmediate(this.grant);
     });
   }
 
-  private readonly give = (): void => {
+  private readonly grant = (): void => {
     this.waiting.shift()!();
-    if (this.waiting.length > 0) setImmediate(this.give);
+    if (this.waiting.length > 0) setImmediate(this.grant);
   };
 }

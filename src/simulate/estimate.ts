@@ -1,12 +1,12 @@
 import type { Guest } from './guest.js';
 import type { Round } from './settings.js';
 
-/** A round with fewer pages than this, and fewer than half of those asked about, predicts too little. */
+/** A round with fewer pages, and with fewer than half of the estimated ones, is not used for an estimate. */
 const MIN_PREDICTIVE_PAGES = 64;
 
 /**
- * Return the estimated bytes on the wire of `pages`, by the last round that predicts; uncompressed pages
- * before one.
+ * Return the estimated bytes on the wire of `pages`, from the last round with enough pages; without one,
+ * those of uncompressed pages.
  */
 export function estimateBytes(rounds: readonly Round[], guest: Guest, pages: number): number {
   const last = predictive(rounds, pages);
@@ -24,6 +24,7 @@ export function estimateBusyMs(
   return last ? (pages * last.busyMs) / last.pages : estimateBytes(rounds, guest, pages) / bytesPerMs;
 }
 
+/** Return the last round with enough pages for an estimate of `pages`. */
 function predictive(rounds: readonly Round[], pages: number): Round | undefined {
   return rounds.findLast(
     (round) => round.pages >= MIN_PREDICTIVE_PAGES || (round.pages > 0 && round.pages >= pages / 2),

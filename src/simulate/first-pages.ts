@@ -1,7 +1,7 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Guest } from './guest.js';
 
-/** Return the pages that the guest’s allocator has given out. */
+/** Return the pages that the guest's allocator has given out. */
 export function allocatedPages({
   guest,
   pages,

@@ -1,10 +1,10 @@
 import type { PageBitmap } from '../page/bitmap.js';
 
-/** Weight of the last round in the average, and the average above which a page is expected to be written. */
+/** Weight of the last round in the average; and average above which a page is expected to be written. */
 const WEIGHT = 0.5;
 const MIN_HIGH = 0.6;
 
-/** Forecast, by page, of whether it will be written: an exponentially weighted average over the rounds. */
+/** Forecast of which pages will be written: for each page an exponentially weighted average of the rounds. */
 export class WriteForecast {
   private readonly means: Float32Array;
 
@@ -12,11 +12,12 @@ export class WriteForecast {
     this.means = new Float32Array(pages);
   }
 
+  /** Whether the page is expected to be written. */
   isHigh(page: number): boolean {
     return this.means[page]! > MIN_HIGH;
   }
 
-  /** As `PreCopyRules.deferReason`. */
+  /** Return the reason to defer a page, for `PreCopyRules`. */
   readonly deferReason = (page: number): string | undefined =>
     this.isHigh(page) ? 'expected to be written' : undefined;
 

@@ -1,9 +1,7 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Guest } from './guest.js';
 
-/**
- * Runs a guest along with the migration’s clock: at the source until it is stopped, then at the destination.
- */
+/** Runs a guest by the migration's clock: at the source until it is stopped, then at the destination. */
 export class GuestClock {
   /** Pages written since the bitmap was cleared. */
   readonly dirty: PageBitmap;
@@ -18,7 +16,7 @@ export class GuestClock {
     this.dirty = new PageBitmap(guest.pages);
   }
 
-  /** Run the guest at the source. */
+  /** Run the guest at the source up to `toMs` of the clock. */
   run(toMs: number): void {
     const untilGuestMs = this.guestMs + (toMs - this.clockMs) * this.speed;
     this.lostMs += (toMs - this.clockMs) * (1 - this.speed);
@@ -29,7 +27,7 @@ export class GuestClock {
     this.clockMs = toMs;
   }
 
-  /** Resumes the guest at `ms`, without running it up to then. */
+  /** Resume the guest at `ms`; it does not run up to then. */
   resumeAt(ms: number): void {
     this.clockMs = ms;
   }

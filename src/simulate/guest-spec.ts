@@ -21,7 +21,7 @@ const DEFAULT_PRESET = 'write-heavy';
 
 type Settings = Omit<SyntheticOptions, 'name'>;
 
-/** The preset that the others change. */
+/** Settings that every other preset changes. */
 const WRITE_HEAVY: Settings = { ...SYNTHETIC_DEFAULTS, bytes: 256 * MIB };
 
 const PRESETS: Readonly<Record<string, Settings>> = {
@@ -55,10 +55,10 @@ const PRESETS: Readonly<Record<string, Settings>> = {
   'return-visit': { ...WRITE_HEAVY, writesPerSecond: 1000, changedSinceVisit: 0.12 },
 };
 
-/** Throws an error with what is expected of a value. */
+/** Throws an error with the expected form of a value. */
 type Refuse = (expected: string) => never;
 
-/** Parsers, by key. */
+/** Parsers of settings, by key. */
 const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<Settings>>> = {
   size: (value, refuse) => ({ bytes: parseSize(value, refuse) }),
   writes: (value, refuse) => ({ writesPerSecond: parseNumber(value, 0, MAX_WRITES, refuse) }),
@@ -123,14 +123,14 @@ function parseSize(text: string, refuse: Refuse): number {
   return refuse(`256K … 1024T in whole pages of ${PAGE_BYTES} bytes, as 256M, 4G or 1T`);
 }
 
-function parseNumber(text: string, least: number, most: number, refuse: Refuse): number {
+function parseNumber(text: string, min: number, max: number, refuse: Refuse): number {
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  return value >= least && value <= most ? value : refuse(`${least} … ${most}`);
+  return value >= min && value <= max ? value : refuse(`${min} … ${max}`);
 }
 
-function parseWhole(text: string, least: number, most: number, refuse: Refuse): number {
+function parseWhole(text: string, min: number, max: number, refuse: Refuse): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  return value >= least && value <= most ? value : refuse(`a whole number, ${least} … ${most}`);
+  return value >= min && value <= max ? value : refuse(`a whole number, ${min} … ${max}`);
 }
 
 function parseShare(text: string, refuse: Refuse): number {
@@ -159,7 +159,7 @@ function parsePhases(text: string, refuse: Refuse): Settings['phases'] {
     const match = /^(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)$/.exec(part);
     return { ms: Number(match?.[1]), factor: Number(match?.[2]) };
   });
-  // A guest that never writes would wait for its next write for ever.
+  // With factors of 0 only, the time of the next write would never be found.
   const valid =
     phases.every(({ ms, factor }) => ms > 0 && factor >= 0) && phases.some(({ factor }) => factor > 0);
   return valid ? phases : refuse('MSxFACTOR, as 800x0.1+400x4, not all factors 0');

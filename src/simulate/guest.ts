@@ -1,6 +1,6 @@
 import type { PageBytes } from '../stream/format.js';
 
-/** Called for each access before it happens; false: the page is missing, the guest waits for it. */
+/** Called for each access before it happens. Returns false if the page is missing: the guest waits for it. */
 export type Access = (page: number, write: boolean) => boolean;
 
 /**
@@ -23,23 +23,23 @@ export interface Guest {
    * reached: `toMs`, or that of an access that was refused; the next call starts with that access.
    */
   run(toMs: number, access: Access): number;
-  /** Read the page’s current bytes. */
+  /** Read the page's current bytes. */
   read(page: number, into: Uint8Array): void;
   /** Whether the allocator has given the page out; the content of other pages may be lost. */
   isAllocated(page: number): boolean;
-  /** Return the disk block whose bytes the page holds now, or -1. */
+  /** Return the disk block whose bytes the page holds now; -1: none. */
   blockOf(page: number): number;
-  /** Read a disk block; both hosts can. */
+  /** Read a disk block, which both hosts can read. */
   readBlock(block: number, into: Uint8Array): void;
-  /** Read the page as the destination kept it from an earlier visit; false: it kept none. */
+  /** Read the page that the destination kept from an earlier visit; false: it kept none. */
   readKept(page: number, into: Uint8Array): boolean;
   close(): void;
 }
 
-/** Creates equal guests, one for each migration. */
+/** Factory of equal guests, one for each migration. */
 export interface GuestSpec {
   readonly name: string;
-  /** Create a guest: the same seed, the same accesses and contents. */
+  /** Create a guest. The same seed gives the same accesses and contents. */
   open(seed: number): Guest | Promise<Guest>;
 }
 
@@ -51,5 +51,5 @@ export const NO_BLOCKS = {
   },
 } as const;
 
-/** Default of `stateBytes`: a small PC guest, as QEMU sends it. */
+/** Default of `stateBytes`: that of a small PC guest under QEMU. */
 export const STATE_BYTES = 64 << 10;

@@ -2,7 +2,7 @@ import type { GuestMemory } from '../engine/live/page-receiver.js';
 
 const BLOCK_PAGES = 512;
 
-/** Guest memory at the destination; blocks of pages without any write are not allocated. */
+/** Guest memory at the destination. Blocks of pages that are never written are not allocated. */
 export class HostMemory implements GuestMemory {
   private readonly blocks: (Uint8Array | undefined)[] = [];
 

@@ -1,4 +1,4 @@
-/** Link between the two hosts. Any object of this shape: `sendMs` makes it a model of your own. */
+/** Link between the two hosts. An object with `sendMs` is a custom model of a link. */
 export interface LinkSpec {
   /** Nominal rate. */
   readonly bitsPerSecond: number;
@@ -13,7 +13,7 @@ export interface LinkSpec {
   readonly cut?: { readonly atMs: number; readonly forMs: number };
 }
 
-/** TLS 1.3 adds this overhead to each record of up to 16 KiB. */
+/** Largest record of TLS 1.3, and the bytes that it adds to each record. */
 const RECORD_BYTES = 16384;
 const RECORD_OVERHEAD_BYTES = 22;
 
@@ -30,7 +30,7 @@ export class LinkLostError extends Error {
 }
 
 /**
- * Link in virtual time: bytes are sent in order, at the link’s rate. Bytes in flight when the connection is
+ * Link in virtual time: bytes are sent in order, at the link's rate. Bytes in flight when the connection is
  * lost are sent again.
  */
 export class SimulatedLink {
@@ -53,7 +53,7 @@ export class SimulatedLink {
     let ms = this.sendMs(bytes, start);
     if (cut && start < cut.atMs + cut.forMs && start + ms > cut.atMs) {
       if (cut.forMs === Infinity) throw new LinkLostError(cut.atMs);
-      // Bytes sent before the loss that did not all arrive are sent in vain.
+      // The bytes that were in flight when the connection was lost are sent again: they count twice.
       if (start < cut.atMs) this.bytes += Math.round((bytes * (cut.atMs - start)) / ms);
       start = cut.atMs + cut.forMs;
       ms = this.sendMs(bytes, start);

@@ -35,7 +35,7 @@ const WARM_UP_MS = 8;
 
 /** Return the median ms of one `run`. */
 async function medianMs(run: () => void): Promise<number> {
-  // Yields, so that the event loop is blocked for one cost at most.
+  // Yield, so that the event loop is blocked for one measurement at most.
   await new Promise((done) => setTimeout(done));
   let warmUps = 0;
   const warmUntil = performance.now() + WARM_UP_MS;
@@ -56,10 +56,11 @@ async function medianMs(run: () => void): Promise<number> {
   return samples[samples.length >> 1]!;
 }
 
-/** Memory for the measurements: pages, and their previous versions. */
+/** Kernel memory of the measurements, as addresses, and the objects that use it. */
 interface Bench {
   readonly codec: CodecContext;
   readonly pages: number;
+  /** Previous versions of the pages. */
   readonly versions: number;
   readonly classes: number;
   readonly digests: number;
@@ -111,7 +112,7 @@ function forPages(first: number, each: (address: number, page: number) => void):
   for (let page = 0; page < PAGES; page++) each(first + page * PAGE, page);
 }
 
-/** Return the µs a page of encoding, and of decoding those that could be encoded. */
+/** Return the µs to encode a page, and to decode a page that could be encoded. */
 async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, decode, base }: PageCodec) {
   const { bytes } = codec.kernels;
   const coded: [at: number, bytes: number, base: number][] = [];
@@ -125,7 +126,7 @@ async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, d
   });
   const decodeMs = await medianMs(() => {
     for (const [at, length, before] of coded) {
-      // As in a receiver: the base is copied to the page’s buffer and changed in place.
+      // A receiver copies the base to the page's buffer and applies the delta in place.
       if (before !== 0) bytes.copyWithin(page, before, before + PAGE);
       decode!(codec, at, length, page, PAGE);
     }
@@ -152,7 +153,7 @@ async function dedupCosts(
   const { codec, pages, versions, classes, digests, out, index, profile, lookups } = bench;
   const { run, bytes, words } = codec.kernels;
   const outside = new Uint8Array(2 * BYTES);
-  // Into the kernels’ memory and out of it, as from a guest to a socket.
+  // Into the kernels' memory and out of it, as from a guest to a socket.
   const copyMs = await medianMs(() => {
     for (let at = 0; at < BYTES; at += PAGE) bytes.set(outside.subarray(at, at + PAGE), out + at);
     for (let at = 0; at < BYTES; at += PAGE)
@@ -227,7 +228,7 @@ async function encryptionRate({ codec, pages }: Bench): Promise<number> {
   return BYTES / ms;
 }
 
-/** Return runtime, processor and date. */
+/** Return runtime, processor and date, separated by commas. */
 function measuredOn(): string {
   const os = nodeModule<typeof import('node:os')>('node:os');
   const program = os ? `Node ${process.versions.node}` : (globalThis.navigator?.userAgent ?? 'unknown');

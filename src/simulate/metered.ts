@@ -2,7 +2,7 @@ import type { CodecName } from '../codec/registry.js';
 import type { Choice, PageProfile, PageView, Strategy } from '../strategy/strategy.js';
 import { type Costs, packMs, unpackMs } from './costs.js';
 
-/** Simulated CPU time of a strategy’s choices and packings, in ms. */
+/** Simulated CPU time of a strategy's choices and packings, in ms. */
 export interface Work {
   /** Choosing, on one thread. */
   decideMs: number;
@@ -12,7 +12,7 @@ export interface Work {
   unpackMs: number;
 }
 
-/** A page view that charges for what the strategy reads. */
+/** A page view that adds the cost of every property the strategy reads to `decideMs`. */
 class MeteredView implements PageView {
   private page: PageView | undefined;
   private readonly measured = new Set<CodecName>();
@@ -65,12 +65,12 @@ class MeteredView implements PageView {
   }
 }
 
-/** Choices for which the engine codes nothing page by page. */
+/** Choices for which the engine does not encode the page alone. */
 const UNMEASURED: readonly Choice[] = ['group', 'best', 'raw', 'lz4', 'zstd'];
 
 /**
- * Wrap a strategy so that its work is charged by the costs. The strategy is given those costs instead of
- * measured times, so its choices are reproducible.
+ * Wrap a strategy so that the simulated CPU time of its work is added to `work`. The strategy gets simulated
+ * times in place of measured ones, so its choices are reproducible.
  */
 export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy {
   const view = new MeteredView(costs, work);
@@ -93,7 +93,7 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
       work.packMs += ms;
       if (result.packedBytes < result.group.bytes)
         work.unpackMs += unpackMs(costs, result.packing.name, result.group.bytes);
-      // The measured time on a core would make choices depend on the machine.
+      // A measured time would make choices depend on the machine.
       strategy.onPacked?.({ ...result, ms, cpuMs: undefined });
     },
   };

@@ -10,9 +10,9 @@ import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
 import { SimulatedStream } from './stream-state.js';
 
-/** Ms of link time that the source runs ahead of the link: a socket’s buffer. */
+/** Most ms that the source is ahead of the link: the time to send a socket's buffer. */
 const QUEUE_MS = 20;
-/** Ms that the storage may be behind the link and still be given more. */
+/** Ms that the storage may finish after the link and still get another request. */
 const AHEAD_MS = 2;
 
 /**
@@ -20,11 +20,11 @@ const AHEAD_MS = 2;
  * costs, link rate and round trip. Techniques are written against this class.
  */
 export class Migration {
-  /** Time of the source, in ms: everything before it is done. */
+  /** Time of the source, in ms. */
   nowMs = 0;
   /** Rounds so far, the current one last. */
   readonly rounds: Round[] = [];
-  /** Time at which all bytes sent so far are in the destination’s memory. */
+  /** Time at which all bytes sent so far are in the destination's memory. */
   settledAtMs = 0;
   /** CPU ms of each host. */
   sourceCpuMs = 0;
@@ -107,7 +107,7 @@ export class Migration {
     this.clock.waited(sinceMs, untilMs);
   }
 
-  /** Slows the guest down by a fraction of its speed, 0 … 1. */
+  /** Slow the guest down by a fraction of its speed, 0 … 1. */
   throttle(fraction: number): void {
     this.clock.speed = 1 - fraction;
   }
@@ -122,7 +122,7 @@ export class Migration {
     return this.clock.dirty;
   }
 
-  /** Return the pages written since the last call, and clears them. */
+  /** Return the pages written since the last call, and clear the log. */
   takeDirty(): PageBitmap {
     this.runGuest();
     const taken = this.dirty.clone();
@@ -130,7 +130,7 @@ export class Migration {
     return taken;
   }
 
-  /** Begin a round; the dirty log is not read. */
+  /** Begin a round. The dirty log is kept. */
   beginRound(): void {
     this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, deferred: {} });
   }
@@ -168,7 +168,7 @@ export class Migration {
   }
 
   /**
-   * Send one batch of pages with their current content; return when they are in the destination’s memory.
+   * Send one batch of pages with their current content; return when they are in the destination's memory.
    */
   async sendBatch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
@@ -185,7 +185,7 @@ export class Migration {
     const idleFromMs = this.settledAtMs;
     this.settledAtMs = Math.max(idleFromMs, arrivedMs) + takeMs;
     this.stream.arrived(idleFromMs, arrivedMs, this.settledAtMs);
-    // The source runs ahead of link and destination by their buffers only, which are small.
+    // The source is ahead of link and destination only by their buffers.
     this.nowMs = Math.max(
       this.nowMs,
       this.link.freeAtMs - queueMs,
@@ -213,7 +213,7 @@ export class Migration {
     return arrivedMs;
   }
 
-  /** Has the destination read pages from the shared storage; `recordBytes` are sent for each. */
+  /** Let the destination read pages from the shared storage; send `recordBytes` bytes for each. */
   fetchBlocks(pages: readonly number[], recordBytes: number): void {
     const { guest, storageBytesPerSecond, costs } = this.settings;
     const { pageBytes, scale } = guest;
@@ -225,12 +225,12 @@ export class Migration {
     this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - QUEUE_MS);
   }
 
-  /** Whether the storage delivers another page before the link does. */
+  /** Whether the storage would deliver another page before the link does. */
   get isStorageAhead(): boolean {
     return this.storageFreeMs < Math.max(this.link.freeAtMs, this.nowMs) + AHEAD_MS;
   }
 
-  /** Reuses pages kept by the destination; sends `tableBytes` for each and returns the unchanged ones. */
+  /** Reuse the pages kept by the destination, sending `tableBytes` for each; return the unchanged ones. */
   reuseKept(tableBytes: number): PageBitmap {
     const { keptCount, same } = this.transfer.reuseKept();
     if (keptCount > 0)
@@ -261,7 +261,7 @@ export class Migration {
     this.requiredPages = allocatedPages(this);
   }
 
-  /** Send registers and device state; the guest resumes once everything has arrived. */
+  /** Send registers and device state, and resume the guest at the destination once everything has arrived. */
   resume(): void {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
@@ -274,17 +274,17 @@ export class Migration {
     return this.transfer.comparedPages;
   }
 
-  /** Compare a page of the destination with the source’s. @throws PageferryError `not-identical` */
+  /** Compare a page of the destination with the source's. @throws PageferryError `not-identical` */
   compare(page: number): void {
     this.transfer.compare(page);
   }
 
-  /** Compare all pages but those of `except` and free pages never sent. @throws as `compare` */
+  /** Compare all pages, except those of `except` and free pages that were never sent. @throws as `compare` */
   compareAll(except?: PageBitmap): Promise<void> {
     return this.transfer.compareAll(() => this.yieldIfDue(), except);
   }
 
-  /** End the stream and verifies the guest. @throws PageferryError `not-identical` */
+  /** End the stream and verify the guest. @throws PageferryError `not-identical` */
   finish(): void {
     if (!this.isAtDestination)
       throw new PageferryError('not-identical', 'the guest was never resumed at the destination');

@@ -10,7 +10,7 @@ import type { Guest } from './guest.js';
 import { HostMemory } from './host-memory.js';
 import { metered, type Work } from './metered.js';
 
-/** Encoding of a guest’s pages. */
+/** Encoding of a guest's pages. */
 export interface Coding {
   readonly strategy: Strategy;
   readonly dedup: DedupLevel;
@@ -31,16 +31,13 @@ export interface TransferCost {
 }
 
 const BATCH_PAGES = 512;
-/** Smaller, since a sample’s batch represents many pages. */
+/** Batch of a sample: smaller, since each page represents many. */
 const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
-/** Pages that are compared between two checks for other events. */
+/** Pages that are compared between two yields to other events. */
 const COMPARED_PAGES = 256;
 
-/**
- * Encodes a guest’s pages, decodes them and writes them to the destination’s memory. Computes CPU time, but
- * has no clock.
- */
+/** Encodes a guest's pages, decodes them and writes them to the destination's memory. Computes CPU time. */
 export class PageTransfer {
   /** Pages that the destination has in some version. */
   readonly arrived: PageBitmap;
@@ -126,13 +123,13 @@ export class PageTransfer {
     };
   }
 
-  /** Has the destination read the disk block that a page holds. */
+  /** Let the destination read the disk block that a page holds. */
   readBlock(page: number): void {
     this.guest.readBlock(this.guest.blockOf(page), this.page);
     this.markPresent(page);
   }
 
-  /** Reuses the pages that the destination kept. Returns their number, and those that are unchanged. */
+  /** Reuse the pages that the destination kept. Return their number, and the unchanged ones. */
   reuseKept(): { keptCount: number; same: PageBitmap } {
     const { guest } = this;
     const same = new PageBitmap(guest.pages);
@@ -147,7 +144,7 @@ export class PageTransfer {
     return { keptCount, same };
   }
 
-  /** Compare a page of the destination with the source’s. @throws PageferryError `not-identical` */
+  /** Compare a page of the destination with the source's. @throws PageferryError `not-identical` */
   compare(page: number): void {
     this.guest.read(page, this.page);
     this.memory.read(page, this.other);

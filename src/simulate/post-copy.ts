@@ -1,13 +1,14 @@
 import type { PageBitmap } from '../page/bitmap.js';
 import type { Migration } from './migration.js';
 
-/** Pages in a push; a page fault waits behind at most one push. */
+/** Pages of one push: a faulted page waits for at most one push. */
 const PUSH_PAGES = 32;
+/** Most recent faults around which pages are pushed. */
 const MAX_PIVOTS = 7;
 
 /** Options of the post-copy phase. */
 export interface PostCopyRules {
-  /** Whether pages around the last faults are pushed first (bubbling); otherwise in ascending order. */
+  /** Push the pages around the last faults first (bubbling); otherwise in ascending order. */
   readonly bubbling: boolean;
 }
 
@@ -36,7 +37,7 @@ export async function runPostCopy(
     guest.runTo(migration.nowMs - rttMs / 2);
     const pages: number[] = [];
     for (const page of guest.requests(migration.nowMs - rttMs / 2)) {
-      order.pivot(page);
+      order.addPivot(page);
       if (unsent.delete(page)) pages.push(page);
     }
     if (pages.length > 0) migration.defer('requested by the guest', pages.length);
@@ -49,7 +50,7 @@ export async function runPostCopy(
   migration.faults += guest.faults;
 }
 
-/** Order of the pushes: outward from pivots, the pages faulted last. */
+/** Order of the pushes: outward from the pivots, which are the pages of the last faults. */
 class PushOrder {
   private readonly pivots: { left: number; right: number }[] = [];
   private next = 0;
@@ -59,7 +60,8 @@ class PushOrder {
     private readonly bubbling: boolean,
   ) {}
 
-  pivot(page: number): void {
+  /** Add the page of a fault as the latest pivot. */
+  addPivot(page: number): void {
     if (!this.bubbling) return;
     this.pivots.unshift({ left: page - 1, right: page + 1 });
     if (this.pivots.length > MAX_PIVOTS) this.pivots.pop();
@@ -87,6 +89,7 @@ class PushOrder {
     return page < 0 ? undefined : page;
   }
 
+  /** Return the next unsent page in ascending order, from the beginning again after the last. */
   private ascending(): number {
     const page = this.unsent.next(this.next);
     this.next = page < 0 ? 0 : page + 1;
@@ -103,7 +106,7 @@ class FaultingGuest {
 
   constructor(
     private readonly migration: Migration,
-    /** Pages not in the destination’s memory. */
+    /** Pages not in the destination's memory. */
     private readonly missing: PageBitmap,
   ) {}
 
@@ -114,6 +117,7 @@ class FaultingGuest {
     return pages;
   }
 
+  /** Run the guest up to `toMs`; pages in flight arrive meanwhile. */
   runTo(toMs: number): void {
     for (;;) {
       const next = this.inFlight[0];

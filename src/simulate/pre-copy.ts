@@ -1,7 +1,10 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Migration } from './migration.js';
 
-/** Limits on the rounds of every pre-copy (Clark et al., NSDI 2005, as in Xen). */
+/**
+ * Limits of every pre-copy, those of Xen (Clark et al., NSDI 2005): most rounds, fewest pages of a further
+ * round, and most pages sent, in multiples of the memory.
+ */
 export const MAX_ROUNDS = 29;
 const MIN_PAGES = 50;
 const MAX_MEMORY_SENT = 3;
@@ -16,9 +19,9 @@ export interface PreCopyRules {
   deferReason?(page: number, round: number): string | undefined;
   /** Called with the pages written during a round, after it. */
   onRound?(dirty: PageBitmap, round: number): void;
-  /** Called before a round’s pages are sent. Pages that it sends itself it deletes from `pages`. */
+  /** Called before a round's pages are sent. It deletes the pages that it sends from `pages`. */
   beforeRound?(pages: PageBitmap, round: number): Promise<void> | void;
-  /** Whether the rounds end here, for a reason of the technique. */
+  /** Return whether the technique ends the rounds after this one. */
   isDone?(remaining: PageBitmap, round: number): boolean;
   /** Return the minimum length of a round, in ms, for techniques that sample the dirty log. */
   minRoundMs?(round: number): number;
@@ -55,11 +58,11 @@ export async function runRounds(migration: Migration, rules: PreCopyRules = {}):
     rules.onRound?.(dirty, round);
     remaining.addAll(dirty);
     if (shouldEnd(migration, rules, remaining, round)) return remaining;
-    converge.throttleBy(dirty);
+    converge.update(dirty);
   }
 }
 
-/** Send the remaining pages of a stopped guest and resumes it at the destination. */
+/** Send the remaining pages of a stopped guest and resume it at the destination. */
 export async function runFinalRound(
   migration: Migration,
   rules: PreCopyRules,
@@ -73,7 +76,7 @@ export async function runFinalRound(
   migration.resume();
 }
 
-/** Send a round’s pages and deletes them from `remaining`. */
+/** Send a round's pages and delete them from `remaining`. */
 async function runRound(
   migration: Migration,
   rules: PreCopyRules,
@@ -95,11 +98,12 @@ async function runRound(
     return true;
   };
   await migration.send(rules.order?.(remaining, round) ?? remaining, isWanted);
-  const leastMs = rules.minRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
-  migration.nowMs = Math.max(migration.nowMs, migration.round.fromMs + leastMs);
+  const minMs = rules.minRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
+  migration.nowMs = Math.max(migration.nowMs, migration.round.fromMs + minMs);
   migration.round.toMs = Math.max(migration.round.toMs, migration.nowMs);
 }
 
+/** Return whether the rounds end after this one; set `limitReached` if a limit ends them. */
 function shouldEnd(migration: Migration, rules: PreCopyRules, remaining: PageBitmap, round: number): boolean {
   const { guest, settings } = migration;
   if (migration.estimateDowntimeMs(remaining.count) <= settings.downtimeLimitMs) return true;
@@ -111,7 +115,7 @@ function shouldEnd(migration: Migration, rules: PreCopyRules, remaining: PageBit
 }
 
 /**
- * QEMU’s auto-converge (migration/ram.c): when twice in a row more than half of a round was written
+ * QEMU's auto-converge (migration/ram.c): when twice in a row more than half of a round was written
  * meanwhile, the guest is throttled by 20 %, then by 10 % more each time, up to 99 %.
  */
 class AutoConverge {
@@ -120,7 +124,8 @@ class AutoConverge {
 
   constructor(private readonly migration: Migration) {}
 
-  throttleBy(dirty: PageBitmap): void {
+  /** Throttle the guest if two rounds in a row had too many dirty pages. */
+  update(dirty: PageBitmap): void {
     const { migration } = this;
     if (!migration.settings.autoConverge) return;
     this.high = dirty.count > migration.round.pages / 2 ? this.high + 1 : 0;

@@ -22,7 +22,7 @@ export interface MigrationSettings extends Coding {
   readonly encrypted: boolean;
   /** Read rate of the storage that both hosts share. */
   readonly storageBytesPerSecond: number;
-  /** Whether a guest that writes faster than it is sent is throttled, as QEMU’s auto-converge does. */
+  /** Whether a guest that writes faster than it is sent is throttled, as QEMU's auto-converge does. */
   readonly autoConverge: boolean;
   /** Aborts the migration. */
   readonly signal?: AbortSignal;

@@ -6,7 +6,7 @@ import { strategyOf } from '../strategy/check-strategy.js';
 import { fixed } from '../strategy/fixed.js';
 import type { Strategy } from '../strategy/strategy.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
-import type { GuestSpec } from './guest.js';
+import type { Guest, GuestSpec } from './guest.js';
 import { LinkLostError, type LinkSpec } from './link.js';
 import { Migration } from './migration.js';
 import type { HostSpec, MigrationSettings, Round } from './settings.js';
@@ -18,7 +18,7 @@ export interface SimulationOptions {
   readonly guest: GuestSpec;
   readonly technique: Technique | string;
   readonly link: LinkSpec;
-  /** Default: the technique’s own. With a strategy, zero pages and fills are always found first. */
+  /** Default: the technique's own. With a strategy, dedup finds zero pages and fills before it is called. */
   readonly strategy?: Strategy | string;
   /** Downtime, in ms, that rounds aim at; default 300. */
   readonly downtimeLimitMs?: number;
@@ -47,9 +47,9 @@ export interface SimulationResult {
   readonly strategy: string;
   readonly link: LinkSpec;
   readonly seed: number;
-  /** Until the source is no longer needed. */
+  /** Time until the source is no longer needed. */
   readonly totalMs: number;
-  /** From the stop at the source until the guest runs at the destination. */
+  /** Time from the stop at the source until the guest runs at the destination. */
   readonly downtimeMs: number;
   /** All bytes on the wire. */
   readonly bytes: number;
@@ -58,7 +58,7 @@ export interface SimulationResult {
   readonly cpuMs: number;
   /** Fraction of the running time that the guest lost, by waiting for pages or by throttling. */
   readonly guestSlowdown: number;
-  /** Whether every page was compared with the source’s, and the whole guest verified by digest. */
+  /** Whether every page was compared with the source's, and the whole guest was verified by digest. */
   readonly verified: boolean;
   readonly comparedPages: number;
   /** Pages sent, repeats included. */
@@ -71,7 +71,7 @@ export interface SimulationResult {
   readonly downtimeLimitMs: number;
   /** The limit that ended the rounds before they converged. */
   readonly limitReached?: string;
-  /** Why the migration failed. */
+  /** Reason of a failed migration. */
   readonly failed?: string;
   /** The rounds, in order. */
   readonly history: readonly Round[];
@@ -96,64 +96,94 @@ const OPTION_TYPES: OptionTypes<SimulationOptions> = {
 const HOST: HostSpec = { threads: 2, share: 1 };
 
 /**
- * Simulate a migration in virtual time, and lets other events run meanwhile. The same options, version and
- * zstd give the same result.
+ * Simulate a migration in virtual time; other events run meanwhile. The same options, version and zstd give
+ * the same result.
  * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for an
  * unknown name; the reason of `signal` when it aborts
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   checkOptions('simulate', options, OPTION_TYPES);
   checkRequired(options);
-  const { seed = 1, link, downtimeLimitMs = 300, costs = MEASURED_COSTS } = options;
+  const { seed = 1 } = options;
   const technique =
     typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
-  const { strategy, dedup } = coding(technique, options);
+  const coding = codingOf(technique, options);
   throwIfAborted(options.signal);
   const guest = await options.guest.open(seed);
-  const settings: MigrationSettings = {
+  try {
+    const migration = await Migration.open(settingsOf(options, technique, coding, guest));
+    try {
+      const failed = await run(technique, migration);
+      const names = {
+        guest: options.guest.name,
+        technique: technique.name,
+        strategy: coding.dedup === 'off' ? 'none' : coding.strategy.name,
+        seed,
+      };
+      return { ...names, ...resultOf(migration, failed) };
+    } finally {
+      await migration.close();
+    }
+  } finally {
+    guest.close();
+  }
+}
+
+/** Strategy and dedup of a simulation. */
+interface StrategyChoice {
+  readonly strategy: Strategy;
+  readonly dedup: DedupLevel;
+}
+
+function settingsOf(
+  options: SimulationOptions,
+  technique: Technique,
+  { strategy, dedup }: StrategyChoice,
+  guest: Guest,
+): MigrationSettings {
+  return {
     guest,
-    link,
+    link: options.link,
     strategy,
     dedup,
-    costs,
+    costs: options.costs ?? MEASURED_COSTS,
     source: options.source ?? HOST,
     destination: options.destination ?? HOST,
-    downtimeLimitMs,
+    downtimeLimitMs: options.downtimeLimitMs ?? 300,
     encrypted: technique.encrypted ?? false,
     cacheBytes: technique.cacheBytes ?? guest.pages * guest.pageBytes * guest.scale,
     storageBytesPerSecond: options.storageBytesPerSecond ?? 200e6,
     autoConverge: options.autoConverge ?? false,
     ...(options.signal && { signal: options.signal }),
   };
-  const migration = await Migration.open(settings).catch((error: unknown) => {
-    guest.close();
-    throw error;
-  });
-  let failed: string | undefined;
-  let comparedPages = 0;
+}
+
+/** Migrate and verify the guest. Return the reason if the link was lost; undefined on success. */
+async function run(technique: Technique, migration: Migration): Promise<string | undefined> {
   try {
     await technique.migrate(migration);
     await migration.yieldIfDue();
     migration.finish();
-    comparedPages = migration.comparedPages;
+    return undefined;
   } catch (error) {
     if (!(error instanceof LinkLostError)) throw error;
     // The simulated link never returns, and there is no second one for a recovery (QEMU: `migrate-recover`).
-    failed = migration.isAtDestination
+    return migration.isAtDestination
       ? `${error.message} after the switch to the destination; the guest is lost`
       : `${error.message}; the guest keeps running on the source`;
-  } finally {
-    await migration.close();
-    guest.close();
   }
+}
+
+function resultOf(
+  migration: Migration,
+  failed: string | undefined,
+): Omit<SimulationResult, 'guest' | 'technique' | 'strategy' | 'seed'> {
+  const { settings, limitReached } = migration;
+  const { guest, link, downtimeLimitMs, costs } = settings;
   const totalMs = Math.max(migration.settledAtMs, migration.link.freeAtMs);
   const runningMs = totalMs - migration.downtimeMs;
   return {
-    guest: options.guest.name,
-    technique: technique.name,
-    strategy: dedup === 'off' ? 'none' : strategy.name,
     link,
-    seed,
     totalMs,
     downtimeMs: migration.downtimeMs,
     bytes: Math.round(migration.link.bytes),
@@ -161,13 +191,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     cpuMs: migration.sourceCpuMs + migration.destinationCpuMs,
     guestSlowdown: runningMs > 0 ? migration.guestLostMs / runningMs : 0,
     verified: failed === undefined,
-    comparedPages,
+    comparedPages: failed === undefined ? migration.comparedPages : 0,
     pagesSent: migration.pagesSent,
     pages: guest.pages,
     scale: guest.scale,
     faults: migration.faults,
     downtimeLimitMs,
-    ...(migration.limitReached !== undefined && { limitReached: migration.limitReached }),
+    ...(limitReached !== undefined && { limitReached }),
     ...(failed !== undefined && { failed }),
     history: migration.rounds,
     costs,
@@ -186,10 +216,8 @@ function checkRequired({ guest, technique, link }: SimulationOptions): void {
   if (problem) throw new PageferryError('bad-argument', `simulate: ${problem}`);
 }
 
-function coding(
-  technique: Technique,
-  { strategy, link }: SimulationOptions,
-): { strategy: Strategy; dedup: DedupLevel } {
+/** Return the strategy of the options, or the technique's own; without one, pages are sent whole. */
+function codingOf(technique: Technique, { strategy, link }: SimulationOptions): StrategyChoice {
   const own = technique.strategy;
   const chosen = strategy ?? (typeof own === 'function' ? own({ link }) : own);
   if (chosen === undefined) return { strategy: fixed('raw'), dedup: 'off' };

@@ -24,7 +24,7 @@ export class SimulatedStream {
       get bytesAcked() {
         return link.bytes - link.backlogBytes(stream.nowMs());
       },
-      // What waits here while the destination waits for it is held up by the link.
+      // The link is the bottleneck while packed bytes wait here and the destination waits for bytes.
       get linkBusyFraction() {
         return Math.min(stream.waitingFraction(stream.nowMs()), stream.idleFraction);
       },
@@ -39,13 +39,13 @@ export class SimulatedStream {
     };
   }
 
-  /** Set the clock, which exists only once there is a migration. */
+  /** Set the clock, which is created after this object. */
   useClock(nowMs: () => number): void {
     this.nowMs = nowMs;
   }
 
   /**
-   * Record that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link’s buffer.
+   * Record that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link's buffer.
    */
   packed(nowMs: number, untilMs: number): void {
     this.waitingFraction(nowMs);
@@ -54,7 +54,9 @@ export class SimulatedStream {
     this.waitingUntilMs = Math.max(this.waitingUntilMs, untilMs);
   }
 
-  /** Record that bytes arrived at a destination that was done with all earlier ones at `idleFromMs`. */
+  /**
+   * Record that bytes arrived at `arrivedMs` and were processed at `doneMs`; the destination was idle before.
+   */
   arrived(idleFromMs: number, arrivedMs: number, doneMs: number): void {
     this.idle.set(idleFromMs, true);
     this.idle.set(Math.max(idleFromMs, arrivedMs), false);

@@ -4,14 +4,14 @@ import { hashOf, Random } from '../random.js';
 export const CONTENTS = ['zero', 'text', 'pointers', 'code', 'random'] as const;
 export type Content = (typeof CONTENTS)[number];
 
-/** Templates of each kind; a page is one of them with some words of its own. */
+/** Number of templates of each kind; a page is one of them with some words of its own. */
 const TEMPLATES = 64;
 const WORDS =
   'page memory guest host link dirty round copy frame cache block queue thread time state write read zero kernel user file index table key value lock'.split(
     ' ',
   );
 
-/** Generates page content; the same seed, kind, page and version give the same bytes. */
+/** Generates page content. The same seed, kind, page and version give the same bytes. */
 export class ContentMaker {
   private readonly templates = new Map<Content, Uint8Array[]>();
 
@@ -33,7 +33,7 @@ export class ContentMaker {
       // Words that no other page has.
       scatter(into, random, 24);
     }
-    // Only the last versions count, so that a page costs the same however often it was written.
+    // Only the changes of the last four versions, so that the time does not grow with the version.
     for (let back = Math.max(1, version - 3); back <= version; back++) {
       const change = new Random(hashOf(hashOf(this.seed ^ 0x5bd1e995, page), back));
       scatter(into, change, 4 + change.below(24));
@@ -41,14 +41,14 @@ export class ContentMaker {
   }
 
   private template(kind: Content, number: number): Uint8Array {
-    let made = this.templates.get(kind);
-    if (!made) {
-      made = Array.from({ length: TEMPLATES }, (_, i) =>
+    let templates = this.templates.get(kind);
+    if (!templates) {
+      templates = Array.from({ length: TEMPLATES }, (_, i) =>
         makeTemplate(kind, new Random(hashOf(this.seed + 17, i)), this.pageBytes),
       );
-      this.templates.set(kind, made);
+      this.templates.set(kind, templates);
     }
-    return made[number]!;
+    return templates[number]!;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Access } from '../guest.js';
 import { hashOf } from '../random.js';
 
-/** Assumed reads close by before each write; post-copy waits for them. A guess. */
+/** Assumed reads of nearby pages before each write, for which post-copy waits. Not measured. */
 const READS_PER_WRITE = 3;
 const NEAR_PAGES = 64;
 
@@ -23,8 +23,8 @@ interface Write {
 }
 
 /**
- * Replays an interval of which only the outcome is known: every changed page is written once, at a time given
- * by the seed, after reads close by.
+ * Replays an interval of which only the changed pages are known: each is written once, at a time given by the
+ * seed, after reads of nearby pages.
  */
 export class Interval {
   private readonly writes: readonly Write[];
@@ -41,8 +41,8 @@ export class Interval {
   }
 
   /**
-   * Replays up to `toMs` and calls `onWrite` for each write. Returns `toMs`, or the time of an access that
-   * was refused; the next call starts with it. Undefined when no writes are left.
+   * Replay up to `toMs` and call `onWrite` for each write. Return `toMs`, or the time of an access that was
+   * refused; the next call starts with it. Undefined when there are no more writes.
    */
   run(toMs: number, access: Access, onWrite: (page: number) => void): number | undefined {
     for (;;) {
@@ -66,8 +66,8 @@ export class Interval {
 }
 
 /**
- * Appends the numbers of the pages that differ between two buffers to `to`; `first` is the number of the
- * first page.
+ * Append the numbers of the pages that differ between two buffers to `to`; `first` is the number of the first
+ * page.
  */
 export function addDiffering(
   to: number[],

@@ -3,7 +3,7 @@ import type { PageBytes } from '../../stream/format.js';
 import { type Access, type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
 import { addDiffering, Interval } from './interval.js';
 
-/** A program in this process that works in a memory of its own. */
+/** A program in this process with its own memory. */
 export interface Program {
   /** The memory, or a function that returns its current bytes; whole pages of 4 KiB. */
   readonly memory: WebAssembly.Memory | (() => Uint8Array);
@@ -17,7 +17,7 @@ export interface Program {
 export interface ProgramOptions {
   /** Name of the guest. */
   readonly name: string;
-  /** Start the program for one migration. The seed is the migration’s and may be ignored. */
+  /** Start the program for one migration. The seed is the migration's and may be ignored. */
   open(seed: number): Program | Promise<Program>;
   /** Guest time of a step, in ms; default 100. */
   readonly stepMs?: number;
@@ -31,9 +31,9 @@ const PAGE: PageBytes = 4096;
 const CHUNK_BYTES = 1024 * PAGE;
 
 /**
- * Create a guest from a live program. When guest time enters a step, the program runs that step for real;
- * every page that then differs is written once, at a time within the step given by the seed, after reads
- * close by. A deterministic program gives a deterministic guest, however long its steps take.
+ * Create a guest from a live program. When guest time enters a step, the program runs that step; every page
+ * that then differs is written once, at a time within the step given by the seed, after reads of nearby
+ * pages. A deterministic program gives a deterministic guest, however long its steps take.
  */
 export function programGuest(options: ProgramOptions): GuestSpec {
   const { name, stepMs = 100, stateBytes = STATE_BYTES, maxPages = 0 } = options;
@@ -76,7 +76,7 @@ class ProgramGuest implements Guest {
   readonly blockOf = NO_BLOCKS.blockOf;
   readonly readBlock = NO_BLOCKS.readBlock;
   private readonly copy: Uint8Array;
-  /** Pages of the program’s memory now; the others are free. */
+  /** Pages of the program's memory now; the others are free. */
   private usedPages: number;
   private number = -1;
   private interval: Interval | undefined;

@@ -20,7 +20,7 @@ export interface SyntheticOptions extends WriterOptions {
   readonly cacheShare: number;
   /** Share of pages that are duplicates of another. */
   readonly duplicateShare: number;
-  /** Share of the pages changed since the guest left the destination host; absent: it never was there. */
+  /** Share of pages changed since the guest left the destination host; absent: it was never there. */
   readonly changedSinceVisit?: number;
   /** Maximum number of simulated pages; of a larger guest they are a sample. */
   readonly samplePages: number;
@@ -34,7 +34,7 @@ const EXTENT_PAGES = 16;
 const ORIGINALS = 32;
 const WHOLE_PAGES: ReadonlySet<Content> = new Set(['random']);
 
-/** Defaults: a server that works on a part of its memory. */
+/** Defaults: a server with a small working set. */
 export const SYNTHETIC_DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
   writesPerSecond: 8000,
   readsPerWrite: 3,
@@ -51,7 +51,7 @@ export const SYNTHETIC_DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
 };
 
 /**
- * Create a synthetic guest. A page’s content follows from the seed, its number and its version, and is
+ * Create a synthetic guest. A page's content follows from the seed, its number and its version, and is
  * generated when it is read. A guest with more pages than the sample is simulated by every n-th page.
  * @throws PageferryError `bad-argument` for parameters out of range
  */
@@ -73,7 +73,7 @@ export function syntheticGuest(
     Object.values(mix).some((share) => share > 0),
     'mix has no share above 0',
   );
-  // It would wait for its next write for ever.
+  // With factors of 0 only, the time of the next write would never be found.
   check(
     phases.length === 0 || phases.some(({ ms, factor }) => ms > 0 && factor > 0),
     'phases have no factor above 0',

@@ -2,7 +2,7 @@ import type { PageBytes } from '../../stream/format.js';
 import { type Access, type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
 import { addDiffering, Interval } from './interval.js';
 
-/** A snapshot of a guest’s whole memory, with random access. */
+/** A snapshot of a guest's whole memory, with random access. */
 export interface Snapshot {
   readonly name: string;
   readonly bytes?: number | undefined;
@@ -27,9 +27,9 @@ const PAGE: PageBytes = 4096;
 const CHUNK_PAGES = 1024;
 
 /**
- * Create a guest that replays successive snapshots: every page that differs between two is written once, at
- * a time within the interval given by the seed, after reads close by. After the last snapshot it goes back
- * through them, so that it never stops writing.
+ * Create a guest that replays successive snapshots: every page that differs between two is written once, at a
+ * time within the interval given by the seed, after reads of nearby pages. After the last snapshot it replays
+ * them in reverse order, and so on, so that it never stops writing.
  * @throws RangeError for snapshots of different sizes, or too few
  */
 export function traceGuest(
@@ -94,7 +94,7 @@ class TraceGuest implements Guest {
   readonly stateBytes: number;
   readonly blockOf = NO_BLOCKS.blockOf;
   readonly readBlock = NO_BLOCKS.readBlock;
-  /** Snapshot of each page now. */
+  /** Number of the snapshot that has the current content, by page. */
   private readonly version: Uint16Array;
   /** Number of the current interval, and its replay. */
   private number = -1;
@@ -127,7 +127,7 @@ class TraceGuest implements Guest {
     this.snapshots[this.version[page]!]!.readAt!(into, page * PAGE);
   }
 
-  /** Snapshots do not tell which pages are free. */
+  /** Return true: snapshots do not show which pages are free. */
   isAllocated(): boolean {
     return true;
   }

@@ -11,23 +11,23 @@ import { type Program, programGuest } from './program.js';
 const PAGE = 4096;
 const MIB = 1 << 20;
 const MEMORY_BYTES = 32 * MIB;
-/** Pages whose previous version it keeps: half of its memory. */
+/** Pages whose previous version the program keeps: half of its memory. */
 const VERSION_PAGES = 4096;
 /** Ring buffer of coded pages. */
 const LOG_BYTES = 12 * MIB;
 const INDEX_PAGES = 1 << 16;
 const SKETCH_SLOTS = 1 << 16;
 const PAGES_PER_STEP = 64;
-/** Most pages that arrive are among the hot ones. */
+/** Hot pages, and the share of stores that are of these. */
 const HOT_PAGES = 256;
 const HOT_SHARE = 0.7;
 const KINDS: readonly Content[] = ['text', 'pointers', 'pointers', 'code', 'zero', 'random'];
 
 /**
- * Create a guest from a WebAssembly program that every install has: pageferry’s own kernels, in a memory of
- * 32 MiB. It stores the pages of a busy memory: looks each up, encodes it against its previous version or
- * alone, appends the result to a log and keeps the page. The same seed gives the same memory after every
- * step.
+ * Create a guest from a WebAssembly program that every install has: pageferry's own kernels, in a memory of
+ * 32 MiB. It archives the pages of a busy memory: it looks each page up, encodes it against its previous
+ * version or alone, appends the result to a log and keeps the page. The same seed gives the same memory after
+ * every step.
  */
 export function wasmProgramGuest(name = 'kernels'): GuestSpec {
   return programGuest({ name, open: startKernels });
@@ -44,6 +44,7 @@ async function startKernels(seed: number): Promise<Program> {
   return { memory: () => kernels.bytes, step: () => archive.step() };
 }
 
+/** The program: an archive of versions of pages. */
 class Archive {
   private readonly content: ContentMaker;
   private readonly random: Random;
@@ -54,7 +55,6 @@ class Archive {
   private readonly previous: number;
   private readonly log: number;
   private logged = 0;
-
   private readonly codec: CodecContext;
 
   constructor(
@@ -92,7 +92,7 @@ class Archive {
     bytes.copyWithin(at, this.page, this.page + PAGE);
   }
 
-  /** Appends the encoded page to the log; false when it is not smaller than the page. */
+  /** Append the encoded page to the log; return false if it is not smaller than the page. */
   private append(name: 'xbzrle' | 'lz4', base: number): boolean {
     if (this.logged + PAGE > LOG_BYTES) this.logged = 0;
     const coded = codecByName(name).encode!(this.codec, this.page, PAGE, this.log + this.logged, PAGE, base);

@@ -1,8 +1,8 @@
 import { hashOf, Random } from '../random.js';
 
-/** Access pattern of a synthetic guest. */
+/** Generator of the accesses of a synthetic guest. */
 export interface PageWriter {
-  /** As `Guest.run`. */
+  /** Run up to `toMs`, with the contract of `Guest.run`. */
   run(toMs: number, access: (page: number, write: boolean) => boolean): number;
   /** Whether the page is in the hot part. */
   isHot(page: number): boolean;
@@ -12,7 +12,7 @@ export interface PageWriter {
 export interface WriterOptions {
   /** Page writes a second; a page counts as often as it is written. */
   readonly writesPerSecond: number;
-  /** Reads before every write, which post-copy waits for. */
+  /** Reads before every write, for which post-copy waits. */
   readonly readsPerWrite: number;
   /**
    * `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page,
@@ -20,8 +20,7 @@ export interface WriterOptions {
    */
   readonly pattern: 'hot' | 'zipf' | 'sequential';
   /**
-   * Share of pages that are hot, or that a sequential writer loops over; share of the writes that hot pages
-   * get.
+   * Share of pages that are hot, or that a sequential writer loops over; share of the writes to hot pages.
    */
   readonly hotShare: number;
   readonly hotWrites: number;
@@ -36,6 +35,7 @@ interface Step {
   readonly page: number;
 }
 
+/** Create the accesses of a guest with `pages` pages. */
 export function createWriter(options: WriterOptions, pages: number, random: Random): PageWriter {
   const scatter = new Scatter(pages, random.nextWord());
   const hotPages = Math.max(1, Math.round(options.hotShare * pages));

@@ -8,10 +8,10 @@ import type { Technique } from '../technique.js';
 const THRESHOLDS = [0.3, 0.7] as const;
 
 /**
- * Estimates the probability that a page is altered from the fraction of rounds in which it was written. Two
- * thresholds decide whether it is sent now, every second round, or last; they fall where pages are written
- * faster than they can be sent.
- * A reconstruction: probability and thresholds are the paper’s; their values and how they move are ours.
+ * Pre-copy by alteration probability: the fraction of rounds in which a page was written. Two thresholds
+ * decide whether the page is sent now, every second round, or last; they fall while pages are written faster
+ * than they can be sent. A reconstruction: probability and thresholds are the paper's; their values and their
+ * change are ours.
  */
 export const alterationProbability: Technique = {
   name: 'alteration-probability',

@@ -2,7 +2,7 @@ import type { PageBitmap } from '../../page/bitmap.js';
 import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
-/** Dirty bitmaps in the matrix; the initial limit on a page’s ones, and rounds per step of the limit. */
+/** Dirty bitmaps in the matrix; the initial limit on a page's ones, and rounds per step of the limit. */
 const SAMPLES = 8;
 const FIRST_LIMIT = 1;
 const ROUNDS_PER_STEP = 2;
@@ -11,7 +11,7 @@ const SLOT_MS = 50;
 /**
  * A matrix of the last dirty bitmaps, one row a sample. Pages whose column has more ones than a limit are
  * deferred; the limit rises with the rounds, and pages above it at the end are sent in the last round.
- * A reconstruction: matrix and rising limit are the paper’s, which samples in time slots. Here a slot is a
+ * A reconstruction: matrix and rising limit are the paper's, which samples in time slots. Here a slot is a
  * round of at least 50 ms, and the constants are ours.
  */
 export const bitmapMatrix: Technique = {

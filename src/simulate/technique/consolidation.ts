@@ -13,7 +13,7 @@ const RISE = 2;
  * Reactive consolidation: idle guests are packed onto one host; as soon as one becomes busy, post-copy moves
  * it to a host of its own, because that relieves the shared host at once. The observation is not part of the
  * migration; the guest is moved after ten seconds at the latest.
- * A reconstruction: the policy is the paper’s, its constants are ours. The return, when the guest is idle
+ * A reconstruction: the policy is the paper's, its constants are ours. The return, when the guest is idle
  * again, is another migration.
  */
 export const consolidation: Technique = {

@@ -7,7 +7,7 @@ import type { Technique } from '../technique.js';
 const MAX_LOG_RATIO = 0.25;
 
 /**
- * The log of a page’s modifications, coalesced: the bytes that differ from the version sent before (XBZRLE
+ * The log of a page's modifications, coalesced: the bytes that differ from the version sent before (XBZRLE
  * has the same content).
  */
 const logOrPage: Strategy = {
@@ -17,9 +17,9 @@ const logOrPage: Strategy = {
 };
 
 /**
- * Sends least recently written pages first; of recently written pages it sends records of the modifications.
- * A reconstruction: LRU order and log are the paper’s; the log is coalesced and limited to a quarter of a
- * page by us.
+ * Pre-copy in the order of the last write, least recent first; records of the modifications replace the
+ * content of pages that were sent before. A reconstruction: LRU order and log are the paper's; the log is
+ * coalesced and limited to a quarter of a page by us.
  */
 export const logRecords: Technique = {
   name: 'log-records',
@@ -27,7 +27,7 @@ export const logRecords: Technique = {
   reference: 'Mohan and Shine 2013 [8]',
   strategy: () => logOrPage,
   migrate(migration) {
-    /** Round of each page’s last write. */
+    /** Round of each page's last write. */
     const lastWritten = new Uint16Array(migration.pages);
     return runPreCopy(migration, {
       order: (pages) => leastRecent(pages, lastWritten),

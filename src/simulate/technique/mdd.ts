@@ -14,7 +14,7 @@ const differenceOrRle: Strategy = {
 /**
  * Migration with data deduplication: fingerprints find pages that equal or resemble a page sent before. A
  * reference is sent for the first, the run-length encoded difference for the second.
- * The idea is the paper’s; sketches, thresholds and a bounded table that drops its oldest entries are ours.
+ * The idea is the paper's; sketches, thresholds and a bounded table that drops its oldest entries are ours.
  */
 export const mdd: Technique = {
   name: 'mdd',

@@ -3,9 +3,9 @@ import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
 /**
- * ME2, memory exploration and encoding: reads the guest’s allocator from outside, skips free pages and
+ * ME2, memory exploration and encoding: reads the guest's allocator from outside, skips free pages and
  * run-length encodes the others.
- * The exploration is the paper’s; here `Guest.isAllocated` replaces a reader of kernel tables.
+ * The exploration is the paper's; here `Guest.isAllocated` replaces a reader of kernel tables.
  */
 export const me2: Technique = {
   name: 'me2',

@@ -3,7 +3,7 @@ import type { Technique } from '../technique.js';
 
 /**
  * MECOM: pre-copy with compression by class of page: many zero bytes, many words that match a small
- * dictionary, or neither. The classes are the paper’s, the thresholds ours (strategy `mecom`).
+ * dictionary, or neither. The classes are the paper's, the thresholds ours (strategy `mecom`).
  */
 export const mecomPreCopy: Technique = {
   name: 'mecom',

@@ -9,7 +9,7 @@ const GENERATION_BYTES = 4;
  * MiyakoDori: a host keeps the memory of a guest that leaves, with a generation number for each page that
  * rises with every write. When the guest returns, pages of the same generation are not sent. On a first visit
  * it is plain pre-copy.
- * The idea is the paper’s. Here generations are equal when the bytes are, so a page that was written and
+ * The idea is the paper's. Here generations are equal when the bytes are, so a page that was written and
  * restored counts as reusable (VeCycle found that contents reuse more than generations).
  */
 export const memoryReuse: Technique = {

@@ -6,9 +6,9 @@ const MAX_STREAK = 2;
 
 /**
  * Optimised pre-copy with characteristic-based compression: pages written in consecutive rounds are sent in
- * the last one, and a page’s codec follows from its words: zero-dominant, regular (WKdm), weakly regular
+ * the last one, and a page's codec follows from its words: zero-dominant, regular (WKdm), weakly regular
  * (LZ), or none.
- * A reconstruction: the combination is the paper’s; the rule of two rounds and the thresholds are ours.
+ * A reconstruction: the combination is the paper's; the rule of two rounds and the thresholds are ours.
  */
 export const optimisedPreCopy: Technique = {
   name: 'optimised-pre-copy',

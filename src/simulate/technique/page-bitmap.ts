@@ -5,7 +5,7 @@ import type { Technique } from '../technique.js';
 /**
  * Improved pre-copy with a page bitmap: a page written in two consecutive rounds is frequently updated; it is
  * marked and sent again only in the last round.
- * The idea is the paper’s (“mark those frequently updated pages … only transmitted in the last round”); the
+ * The idea is the paper's (“mark those frequently updated pages … only transmitted in the last round”); the
  * rule `to_send && to_skip` is our reading of it.
  */
 export const pageBitmap: Technique = {

@@ -9,17 +9,17 @@ import type { Technique } from '../technique.js';
 import { RECORD_BYTES } from './shared-storage.js';
 
 const DIGEST_BYTES = 16;
-/** Post-copy slows the guest, so it has to finish within this fraction of the time of further rounds. */
+/** Post-copy slows the guest down: it is used only within this fraction of the time of further rounds. */
 const MAX_POST_COPY_TIME = 0.9;
 /** Pages read from the storage at a time. */
 const FETCH_PAGES = 128;
 
 /**
- * All that pays, combined. Pages kept by the destination and free pages are not sent; pages of a shared disk
- * are read from there while the link carries the rest; dedup, deltas and codecs as `adaptive` chooses; pages
- * expected to be written are deferred. After each round the finish is predicted: the rounds end as soon as
- * the remaining pages fit the downtime limit; where post-copy of the remaining pages would finish sooner than
- * more rounds, it switches to post-copy.
+ * Combination of the techniques that reduce total time. Pages kept by the destination and free pages are not
+ * sent; pages of a shared disk are read from there while the link carries the others; `leastDataStrategy`
+ * chooses the strategy of dedup, deltas and codecs; pages that are expected to be written are deferred. The
+ * rounds end as soon as the remaining pages fit the downtime limit, or with post-copy, if that is expected to
+ * finish sooner than further rounds.
  */
 export const pageferry: Technique = {
   name: 'pageferry',
@@ -52,6 +52,7 @@ export const pageferry: Technique = {
   },
 };
 
+/** Return the allocated pages that the destination did not keep unchanged. */
 function firstPages(migration: Migration): PageBitmap {
   const same = migration.reuseKept(DIGEST_BYTES);
   const pages = allocatedPages(migration);
@@ -63,18 +64,18 @@ function firstPages(migration: Migration): PageBitmap {
 }
 
 /**
- * Yield pages in ascending order, while the destination reads others from the shared storage as long as that
- * is ahead.
+ * Yield the pages that the link sends, in ascending order; meanwhile the destination reads the pages of the
+ * shared disk from the storage, which are deleted from `pages`.
  */
 function* alongsideStorage(migration: Migration, pages: PageBitmap): Iterable<number> {
-  const mirrored = mirroredPages(migration, pages);
+  const onDisk = pagesOnDisk(migration, pages);
   let yielded = 0;
   const fetchSome = () => {
     const some: number[] = [];
-    while (some.length < FETCH_PAGES && mirrored.count > 0) {
-      const page = mirrored.next(0);
-      mirrored.delete(page);
-      // Written since: it is sent like any other.
+    while (some.length < FETCH_PAGES && onDisk.count > 0) {
+      const page = onDisk.next(0);
+      onDisk.delete(page);
+      // Written since the round began: it is sent like any other.
       if (migration.guest.blockOf(page) < 0 || migration.dirty.has(page)) continue;
       some.push(page);
       pages.delete(page);
@@ -84,39 +85,40 @@ function* alongsideStorage(migration: Migration, pages: PageBitmap): Iterable<nu
     migration.defer('read from the shared disk', some.length);
   };
   for (const page of pages) {
-    if (mirrored.has(page)) continue;
+    if (onDisk.has(page)) continue;
     yield page;
-    if (++yielded % FETCH_PAGES === 0) while (mirrored.count > 0 && migration.isStorageAhead) fetchSome();
+    if (++yielded % FETCH_PAGES === 0) while (onDisk.count > 0 && migration.isStorageAhead) fetchSome();
   }
-  // The rest from the other end: whichever of link and storage is idle takes the next.
-  while (mirrored.count > 0) {
+  // The remaining pages on disk: the storage takes them from the first on, the link from the last.
+  while (onDisk.count > 0) {
     if (migration.isStorageAhead) fetchSome();
-    for (let n = 0; n < FETCH_PAGES && mirrored.count > 0; n++) {
-      const page = mirrored.previous(mirrored.pages - 1);
-      mirrored.delete(page);
+    for (let n = 0; n < FETCH_PAGES && onDisk.count > 0; n++) {
+      const page = onDisk.previous(onDisk.pages - 1);
+      onDisk.delete(page);
       yield page;
     }
   }
 }
 
-function mirroredPages({ guest, pages: count }: Migration, pages: PageBitmap): PageBitmap {
-  const mirrored = new PageBitmap(count);
-  for (const page of pages) if (guest.blockOf(page) >= 0) mirrored.add(page);
-  return mirrored;
+function pagesOnDisk({ guest, pages: count }: Migration, pages: PageBitmap): PageBitmap {
+  const onDisk = new PageBitmap(count);
+  for (const page of pages) if (guest.blockOf(page) >= 0) onDisk.add(page);
+  return onDisk;
 }
 
 /**
- * Rounds shrink by the ratio of pages written to pages sent, and end when the remaining pages fit the
- * downtime limit. Post-copy sends each page once, but each fault costs a round trip.
+ * Return whether post-copy is expected to end sooner than further rounds. Rounds shrink by the ratio of pages
+ * written to pages sent, and end when the remaining pages fit the downtime limit; post-copy sends each page
+ * once.
  */
 function postCopyIsSooner(migration: Migration, remaining: PageBitmap): boolean {
   const { settings, round, link } = migration;
   const sendMs = migration.estimateBytes(remaining.count) / link.bytesPerMs;
   const shrink = remaining.count / Math.max(1, round.pages);
-  const followMs = sendMs + settings.link.rttMs;
+  const postCopyMs = sendMs + settings.link.rttMs;
   if (shrink >= 1) return true;
-  const times =
+  const rounds =
     Math.log(settings.downtimeLimitMs / Math.max(sendMs, settings.downtimeLimitMs)) / Math.log(shrink);
-  const roundsMs = (sendMs * (1 - shrink ** times)) / (1 - shrink) + settings.downtimeLimitMs;
-  return followMs < MAX_POST_COPY_TIME * roundsMs;
+  const roundsMs = (sendMs * (1 - shrink ** rounds)) / (1 - shrink) + settings.downtimeLimitMs;
+  return postCopyMs < MAX_POST_COPY_TIME * roundsMs;
 }

@@ -6,7 +6,7 @@ import type { Technique } from '../technique.js';
  * Post-copy with adaptive pre-paging and dynamic self-ballooning: the guest resumes at the destination at
  * once; pages are pushed outward from the last faults (bubbling, up to seven pivots), each exactly once;
  * pages returned by its balloon are never sent.
- * The mechanism is the paper’s; the size of a push (32 pages) is ours, and the balloon takes all free pages
+ * The mechanism is the paper's; the size of a push (32 pages) is ours, and the balloon takes all free pages
  * at once.
  */
 export const postCopy: Technique = {

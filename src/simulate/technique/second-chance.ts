@@ -12,9 +12,9 @@ const MAX_SCANS = 8;
 const SCAN_MS = 100;
 
 /**
- * Two phases. In the first a written page is sent only when the next scan finds that it was not written
- * again; the second is ordinary pre-copy.
- * A reconstruction: the second chance is the paper’s; the end of the first phase is ours.
+ * Pre-copy with a second chance, in two phases. In the first, a written page is sent only if it was not
+ * written again during the next scan; the second is ordinary pre-copy. A reconstruction: the second chance is
+ * the paper's; the end of the first phase is ours.
  */
 export const secondChance: Technique = {
   name: 'second-chance',

@@ -8,10 +8,9 @@ export const RECORD_BYTES = 16;
 const BATCH_PAGES = 256;
 
 /**
- * Sends a record instead of each page that holds a block of storage that both hosts can read; the destination
- * reads the block itself. Pages written since are sent as usual.
- * The idea is the paper’s; records of 16 bytes, and that the guest resumes only when all blocks were read,
- * are ours.
+ * Pre-copy with shared storage: a record replaces each page that holds a block of storage that both hosts can
+ * read, and the destination reads the block. Pages that were written since are sent as usual. The idea is the
+ * paper's. The records of 16 bytes are ours, and that the guest resumes only when all blocks were read.
  */
 export const sharedStorage: Technique = {
   name: 'shared-storage',
@@ -20,7 +19,7 @@ export const sharedStorage: Technique = {
   migrate: (migration) => runPreCopy(migration, { beforeRound: (pages) => sendBlocks(migration, pages) }),
 };
 
-/** Has the destination read those of `pages` that hold a block, and deletes them from `pages`. */
+/** Let the destination read the pages of `pages` that hold a block, and delete them from `pages`. */
 function sendBlocks(migration: Migration, pages: PageBitmap): void {
   const { guest } = migration;
   let some: number[] = [];

@@ -2,7 +2,7 @@ import { PageBitmap } from '../../page/bitmap.js';
 import { runFinalRound } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
-/** Stops the guest, copies all of its memory, and resumes it. Downtime and total time are the same. */
+/** Migration of a stopped guest: downtime and total time are the same. */
 export const stopAndCopy: Technique = {
   name: 'stop-and-copy',
   summary: 'stops the guest, copies all of its memory and resumes it',

@@ -7,7 +7,7 @@ import type { Technique } from '../technique.js';
 const DIGEST_BYTES = 16;
 
 /**
- * The survey’s proposal: reuse the memory that the destination kept, send the least data by a performance
+ * The survey's proposal: reuse the memory that the destination kept, send the least data by a performance
  * model, over an authenticated and encrypted channel.
  * A reconstruction of one paragraph: kept pages are identified by content; `smallest` gives the least data,
  * and the model uses `adaptive` where `smallest` would be slower than the link; the channel is TLS 1.3, whose

@@ -11,13 +11,13 @@ import {
   type RenderFunction,
 } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { escaped, visible } from './escape.js';
+import { escapeHtml, replaceControls } from './escape.js';
 import { type LabelArea, leadEnd, placeLabels, spread, textBox } from './labels.js';
 import type { StrategyStyle } from './palette.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** Each chart is drawn in two sizes; the style sheet shows one of them. */
+/** Size of a chart: each chart is drawn in two sizes, of which the style sheet shows one. */
 export interface Size {
   readonly name: 'wide' | 'narrow';
   readonly width: number;
@@ -31,23 +31,23 @@ const SIZES: readonly Size[] = [
 
 /** Return a figure with heading, caption and a chart of each size. */
 export function figure(title: string, caption: string, draw: (size: Size) => string, after = ''): string {
-  const drawn = SIZES.map((size) => `<div class="${size.name}">${draw(size)}</div>`);
-  return `<figure><h3>${escaped(title)}</h3><figcaption>${escaped(caption)}</figcaption>${drawn.join('')}${after}</figure>`;
+  const charts = SIZES.map((size) => `<div class="${size.name}">${draw(size)}</div>`);
+  return `<figure><h3>${escapeHtml(title)}</h3><figcaption>${escapeHtml(caption)}</figcaption>${charts.join('')}${after}</figure>`;
 }
 
 /** Return one line for each strategy. */
 export function strategyLines(
   lines: readonly (readonly { x: number; y: number }[])[],
-  looks: readonly StrategyStyle[],
+  styles: readonly StrategyStyle[],
 ): Markish[] {
   return lines.map((line, i) => {
-    const { colour, widthPx, dash } = looks[i]!;
+    const { colour, widthPx, dash } = styles[i]!;
     return lineY(line, { x: 'x', y: 'y', stroke: colour, strokeWidth: widthPx, strokeDasharray: dash });
   });
 }
 
 /** Render a plot as SVG text. */
-export function drawn(size: Size, label: string, options: PlotOptions): string {
+export function renderPlot(size: Size, label: string, options: PlotOptions): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = plot({
     width: size.width,
@@ -58,7 +58,7 @@ export function drawn(size: Size, label: string, options: PlotOptions): string {
   // The page has its own style sheet.
   svg.querySelector('style')?.remove();
   // Added here, because linkedom does not escape < and > in attributes.
-  return svg.outerHTML.replace('<svg ', `<svg role="img" aria-label="${escaped(label)}" `);
+  return svg.outerHTML.replace('<svg ', `<svg role="img" aria-label="${escapeHtml(label)}" `);
 }
 
 /** Ticks and label of an axis. */
@@ -78,8 +78,8 @@ export function axes(x: Axis, y: Axis): Markish[] {
   ];
 }
 
-/** A label, and the mark it belongs to, in data units. */
-export interface Named {
+/** A point in data units, with a label and a colour. */
+export interface LabelledPoint {
   readonly text: string;
   readonly x: number;
   readonly y: number;
@@ -94,9 +94,9 @@ type Scale = (value: number) => number;
  */
 export function labels(
   size: Size,
-  named: readonly Named[],
+  named: readonly LabelledPoint[],
   radius: number,
-  lines: readonly (readonly Named[])[] = [],
+  lines: readonly (readonly LabelledPoint[])[] = [],
 ): Markish {
   const render: RenderFunction = (_index, scales, _values, dimensions, { document }) => {
     const [x, y] = [scales.x as unknown as Scale, scales.y as unknown as Scale];
@@ -125,7 +125,7 @@ export function labels(
             class: 'lead',
           }),
         );
-      // The reader’s fonts determine the width of a text, so it is anchored at the side of its mark.
+      // The reader's fonts determine the width of a text, so it is anchored at the side of its mark.
       const middle = box.x + box.width / 2;
       const side = label.x <= box.x ? 'start' : label.x >= box.x + box.width ? 'end' : 'middle';
       const at = { start: box.x, middle, end: box.x + box.width }[side];
@@ -144,7 +144,7 @@ export function endMargin(size: Size, names: readonly string[]): number {
 }
 
 /** Draw names at the right ends of lines, moved apart where they would overlap. */
-export function endLabels(size: Size, ends: readonly Named[]): Markish {
+export function endLabels(size: Size, ends: readonly LabelledPoint[]): Markish {
   const render: RenderFunction = (_index, scales, _values, dimensions, { document }) => {
     const [x, y] = [scales.x as unknown as Scale, scales.y as unknown as Scale];
     const gap = textBox('', size.fontPx).height + 1;
@@ -171,7 +171,7 @@ export function endLabels(size: Size, ends: readonly Named[]): Markish {
 
 function text(document: Document, content: string, x: number, y: number, anchor: string): SVGElement {
   const node = element(document, 'text', { x, y, 'text-anchor': anchor, dy: '0.35em', fill: 'currentColor' });
-  node.textContent = visible(content);
+  node.textContent = replaceControls(content);
   return node;
 }
 

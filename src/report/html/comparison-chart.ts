@@ -2,8 +2,9 @@ import { axisY, barX, dot, type Markish, ruleX, ruleY, text } from '@observableh
 import type { SimulationResult } from '../../simulate/simulate.js';
 import { bestOf, keepsLimit, type LinkResults, ranked } from '../terminal/simulation.js';
 import { bytesText, msText } from '../terminal/units.js';
-import { drawn, figure, type Size } from './chart.js';
-import { fitting, textBox } from './labels.js';
+import { figure, renderPlot, type Size } from './chart.js';
+import { textBox, truncateToWidth } from './labels.js';
+import { legendList } from './legend.js';
 
 /** Slowdown above which a guest is marked. */
 const MIN_SLOWDOWN = 0.1;
@@ -33,7 +34,7 @@ const MEASURES: readonly Measure[] = [
   { title: 'CPU', of: ({ cpuMs }) => cpuMs, text: msText, log: false },
 ];
 
-/** A value of a technique, as a fraction of its panel’s bar length. */
+/** A value of a technique, as a fraction of its panel's bar length. */
 interface Bar {
   readonly panel: number;
   readonly name: string;
@@ -51,7 +52,7 @@ export function comparisonFigure(at: LinkResults): string {
   return figure('Techniques side by side', caption, (size) => draw(size, at), legend(at));
 }
 
-/** Return the symbols after a technique’s name. */
+/** Return the symbols after a technique's name. */
 export function marksOf(result: SimulationResult, best: SimulationResult | undefined): string {
   const { verified, limitReached, guestSlowdown } = result;
   return [
@@ -74,15 +75,15 @@ function legend({ results }: LinkResults): string {
   ];
   const items = meanings
     .filter(([mark]) => marks.includes(mark))
-    .map(([mark, words]) => `<li><b>${mark}</b> ${words}</li>`);
-  if (over) items.push('<li><b>grey</b> over the downtime limit, or failed</li>');
-  return items.length > 0 ? `<ul class="legend">${items.join('')}</ul>` : '';
+    .map(([mark, words]) => `<b>${mark}</b> ${words}`);
+  if (over) items.push('<b>grey</b> over the downtime limit, or failed');
+  return legendList(items);
 }
 
 function draw(size: Size, at: LinkResults): string {
   const results = ranked(at.results);
   const best = bestOf(results);
-  const nameOf = (result: SimulationResult) => fitting(result.technique, NAME_PX, size.fontPx);
+  const nameOf = (result: SimulationResult) => truncateToWidth(result.technique, NAME_PX, size.fontPx);
   const names = new Map(
     results.map((result) => [result.technique, `${nameOf(result)} ${marksOf(result, best)}`.trim()]),
   );
@@ -91,7 +92,7 @@ function draw(size: Size, at: LinkResults): string {
   const titles = MEASURES.map(({ title }, i) => ({ panel: i, title }));
   const linear = bars.filter((bar) => !MEASURES[bar.panel]!.log);
   const log = bars.filter((bar) => MEASURES[bar.panel]!.log);
-  return drawn(size, `Total time, downtime, data and CPU of ${results.length} techniques`, {
+  return renderPlot(size, `Total time, downtime, data and CPU of ${results.length} techniques`, {
     ...layout,
     y: { axis: null, domain: results.map(({ technique }) => technique), padding: 0.3 },
     marks: [
@@ -158,11 +159,11 @@ function barsOf(
 /** Return the function from a value to its fraction of the longest bar. */
 function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (value: number) => number {
   if (!log) {
-    const most = Math.max(...results.map(of));
-    return (value) => (most > 0 ? value / most : 0);
+    const max = Math.max(...results.map(of));
+    return (value) => (max > 0 ? value / max : 0);
   }
-  const [least, most] = logDomain(results);
-  return (value) => Math.log(Math.max(least, value) / least) / Math.log(most / least);
+  const [min, max] = logDomain(results);
+  return (value) => Math.log(Math.max(min, value) / min) / Math.log(max / min);
 }
 
 /** Return the domain of all downtimes, and of the limit where that is near. */
@@ -173,19 +174,22 @@ function logDomain(results: readonly SimulationResult[]): [number, number] {
   return [Math.min(...values) / 2, Math.max(...values) * 1.3];
 }
 
+/** Return the downtime limit, if it is near enough to the downtimes to be drawn. */
 function limitOf(results: readonly SimulationResult[]): number | undefined {
   const { downtimeLimitMs } = results[0]!;
-  const most = Math.max(MIN_MS, ...results.map(({ downtimeMs }) => downtimeMs));
-  return downtimeLimitMs >= MIN_MS && downtimeLimitMs <= MAX_LIMIT_RATIO * most ? downtimeLimitMs : undefined;
+  const longest = Math.max(MIN_MS, ...results.map(({ downtimeMs }) => downtimeMs));
+  return downtimeLimitMs >= MIN_MS && downtimeLimitMs <= MAX_LIMIT_RATIO * longest
+    ? downtimeLimitMs
+    : undefined;
 }
 
 function limitMarks(results: readonly SimulationResult[], panel: 'fx' | 'fy'): Markish[] {
   const number = MEASURES.findIndex(({ log }) => log);
   const share = scaleOf(MEASURES[number]!, results);
-  const [least, most] = logDomain(results);
+  const [min, max] = logDomain(results);
   const limit = limitOf(results);
   const decades: { panel: number; share: number }[] = [];
-  for (let ms = 10 ** Math.ceil(Math.log10(least)); ms <= most; ms *= 10)
+  for (let ms = 10 ** Math.ceil(Math.log10(min)); ms <= max; ms *= 10)
     decades.push({ panel: number, share: share(ms) });
   return [
     ruleX(decades, { [panel]: 'panel', x: 'share', strokeOpacity: 0.13 }),

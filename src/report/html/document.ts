@@ -1,4 +1,4 @@
-import { escaped } from './escape.js';
+import { escapeHtml } from './escape.js';
 import { STYLE } from './style.js';
 
 /** Nothing may be loaded or run, whatever names from outside contain. */
@@ -21,7 +21,7 @@ export function htmlPage({ title, main, foot }: PageParts): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
@@ -37,13 +37,13 @@ ${foot}
 /** Return the footer: how the report was made. */
 export function footer(facts: readonly (readonly [name: string, value: string])[], after = ''): string {
   const items = facts.map(
-    ([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`,
+    ([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`,
   );
   return `<footer><h2>About this report</h2><dl>${items.join('')}</dl>${after}</footer>`;
 }
 
 /** Return a table that scrolls horizontally in its own box. */
 export function scrollTable(label: string, head: readonly string[], body: string): string {
-  const cells = head.map((name) => `<th scope="col">${escaped(name)}</th>`).join('');
-  return `<div class="scroll" role="region" tabindex="0" aria-label="${escaped(label)}"><table><thead><tr>${cells}</tr></thead>${body}</table></div>`;
+  const cells = head.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join('');
+  return `<div class="scroll" role="region" tabindex="0" aria-label="${escapeHtml(label)}"><table><thead><tr>${cells}</tr></thead>${body}</table></div>`;
 }

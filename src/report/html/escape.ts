@@ -7,11 +7,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Escapes text for HTML content and attributes. */
-export function escaped(text: string): string {
-  return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+export function escapeHtml(text: string): string {
+  return replaceControls(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
 /** Replace control characters, which file names may contain. */
-export function visible(text: string): string {
+export function replaceControls(text: string): string {
   return text.replace(/\p{Cc}/gu, '\ufffd');
 }

@@ -2,10 +2,11 @@ import { axisY, gridY, ruleY, text } from '@observablehq/plot';
 import type { SimulationResult } from '../../simulate/simulate.js';
 import { type GuestFacts, type LinkResults, ranked } from '../terminal/simulation.js';
 import { msText } from '../terminal/units.js';
-import { drawn, figure, type Size } from './chart.js';
-import { fitting, textBox } from './labels.js';
+import { figure, renderPlot, type Size } from './chart.js';
+import { textBox, truncateToWidth } from './labels.js';
+import { legendList, swatch } from './legend.js';
 
-/** Position of a technique’s small chart. */
+/** Position of a technique's small chart. */
 interface Cell {
   readonly column: number;
   readonly row: number;
@@ -30,15 +31,15 @@ export function historyFigure(at: LinkResults, guest: GuestFacts): string {
   return figure('Rounds over time', caption, (size) => draw(size, at, guest), LEGEND);
 }
 
-const LEGEND = `<ul class="legend">${[
-  ['4', 'var(--series-0)', 'pages sent in a round'],
-  ['1.5', 'var(--adaptive)', 'bytes of the round, in whole pages'],
-]
-  .map(
+const LEGEND = legendList(
+  [
+    ['4', 'var(--series-0)', 'pages sent in a round'],
+    ['1.5', 'var(--adaptive)', 'bytes of the round, in whole pages'],
+  ].map(
     ([width, colour, words]) =>
-      `<li><svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><line x1="0" x2="14" y1="7" y2="7" stroke="${colour}" stroke-width="${width}"/></svg><span>${words}</span></li>`,
-  )
-  .join('')}</ul>`;
+      `${swatch(`<line x1="0" x2="14" y1="7" y2="7" stroke="${colour}" stroke-width="${width}"/>`)}<span>${words}</span>`,
+  ),
+);
 
 function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
   const wide = size.name === 'wide';
@@ -57,12 +58,12 @@ function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
   const cellPx = (size.width - marginLeft - 4) / (columns * 1.1);
   const titles = cells.map(({ result, ...cell }) => ({
     ...cell,
-    name: fitting(result.technique, cellPx, size.fontPx),
+    name: truncateToWidth(result.technique, cellPx, size.fontPx),
   }));
   const ends = cells.map(({ result, ...cell }) => ({ ...cell, text: endText(result) }));
   const facet = { fx: 'column', fy: 'row' } as const;
   const line = { ...facet, x1: 'from', x2: 'to', y: 'value' } as const;
-  return drawn(size, `Pages and bytes of each round of ${results.length} techniques`, {
+  return renderPlot(size, `Pages and bytes of each round of ${results.length} techniques`, {
     height: rows * (wide ? 136 : 128) + 16,
     marginLeft,
     marginRight: 4,
@@ -107,14 +108,14 @@ function endText({ rounds, totalMs }: SimulationResult): string {
 
 /** Return powers of ten around all values, four or five of which are ticks. */
 function levels(values: readonly number[]): [ticks: number[], domain: [number, number]] {
-  const most = Math.max(10, ...values);
-  const least = Math.floor(Math.log10(Math.min(most / 10, ...values)));
-  const every = Math.ceil((Math.log10(most) - least) / 4);
+  const max = Math.max(10, ...values);
+  const minPower = Math.floor(Math.log10(Math.min(max / 10, ...values)));
+  const step = Math.ceil((Math.log10(max) - minPower) / 4);
   const ticks = Array.from(
-    { length: Math.floor((Math.log10(most) - least) / every) + 1 },
-    (_, i) => 10 ** (least + i * every),
+    { length: Math.floor((Math.log10(max) - minPower) / step) + 1 },
+    (_, i) => 10 ** (minPower + i * step),
   );
-  return [ticks, [ticks[0]!, most * 1.5]];
+  return [ticks, [ticks[0]!, max * 1.5]];
 }
 
 /** "100", "10k", "1M". */

@@ -1,5 +1,5 @@
 // Placement of chart labels without overlap, which the plotting library leaves to its caller.
-import { visible } from './escape.js';
+import { replaceControls } from './escape.js';
 
 /** A rectangle, in pixels. */
 export interface Box {
@@ -28,7 +28,7 @@ export interface LabelArea {
   readonly fontPx: number;
   /** Radius of the marks at the anchors. */
   readonly radius: number;
-  /** Points along the chart’s lines, preferably not covered. */
+  /** Points along the chart's lines, preferably not covered. */
   readonly lines?: readonly { readonly x: number; readonly y: number }[];
 }
 
@@ -38,7 +38,7 @@ const LINE_HEIGHT = 1.25;
 const MARGIN_PX = 2;
 const DISTANCES = [3, 10, 20, 32, 46, 62, 80, 100, 125, 155, 190];
 const DIRECTIONS = 16;
-/** Cost of covering a line: two rings further isFar is preferred. */
+/** Cost of covering a point of a line: a place two rings further away is preferred. */
 const LINE_COST = 12;
 const MAX_LINES = 40;
 const MISREAD_COST = 15;
@@ -54,17 +54,19 @@ export function textBox(text: string, fontPx: number): { width: number; height: 
   };
 }
 
-/** Return as much of a text as fits. */
-export function fitting(text: string, px: number, fontPx: number): string {
-  const characters = [...visible(text)];
-  const most = Math.floor(px / (fontPx * EM_A_CHARACTER));
-  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : characters.join('');
+/** Return a text, cut off with an ellipsis where it is wider than `px`. */
+export function truncateToWidth(text: string, px: number, fontPx: number): string {
+  const characters = [...replaceControls(text)];
+  const maxCharacters = Math.floor(px / (fontPx * EM_A_CHARACTER));
+  return characters.length > maxCharacters
+    ? `${characters.slice(0, maxCharacters - 1).join('')}…`
+    : characters.join('');
 }
 
 export type PlacedLabel<A extends Anchor = Anchor> = A & Place;
 
 /**
- * Places labels greedily, in the given order: each gets the cheapest place near its anchor that covers no
+ * Place labels greedily, in the given order: each gets the cheapest place near its anchor that covers no
  * mark, label or leading line, within the bounds. A label without such a place is left out.
  */
 export function placeLabels<A extends Anchor>(anchors: readonly A[], area: LabelArea): PlacedLabel<A>[] {
@@ -89,7 +91,7 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], area: Label
       (leadBoxes(label).some((point) => crossing.some((other) => overlap(point, other))) ? CROSSING_COST : 0);
     const best = (options: Candidate[]) =>
       cheapest(
-        options.map((label) => led(label, anchors)),
+        options.map((label) => withLead(label, anchors)),
         free,
         price,
       );
@@ -102,8 +104,8 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], area: Label
   return placed;
 }
 
-/** A label nearer to another mark than to its own would be misread: it costs more and gets a leading line. */
-function led(label: Candidate, anchors: readonly Anchor[]): Candidate {
+/** Add a leading line and a cost to a label that is nearer to another mark than to its own. */
+function withLead(label: Candidate, anchors: readonly Anchor[]): Candidate {
   const own = distance(label.box, label);
   const isMisread = anchors.some(
     (other) => (other.x !== label.x || other.y !== label.y) && distance(label.box, other) < own + 2,
@@ -143,7 +145,7 @@ function candidates(anchor: Anchor, { radius, fontPx }: LabelArea): Candidate[] 
       const angle = (2 * Math.PI * i) / DIRECTIONS;
       const [right, down] = [Math.cos(angle), Math.sin(angle)];
       const reach = radius + distance;
-      // The box’s nearest point lies in that direction: its side, its corner, or the middle of its edge.
+      // The box's nearest point lies in that direction: its side, its corner, or the middle of its edge.
       const x = anchor.x + right * reach - (width * (1 - sideOf(right))) / 2;
       const y = anchor.y + down * reach - (height * (1 - sideOf(down))) / 2;
       const slant = Math.abs(right * down) > 0.05 ? 2 : 0;
@@ -176,7 +178,7 @@ function sideOf(part: number): number {
   return Math.abs(part) < 0.1 ? 0 : Math.sign(part);
 }
 
-/** Return the end of a leading line: the point of the label’s box nearest to the anchor. */
+/** Return the end of a leading line: the point of the label's box nearest to the anchor. */
 export function leadEnd({ x, y, box }: PlacedLabel): { x: number; y: number } {
   return nearest(box, x, y);
 }
@@ -244,9 +246,10 @@ export function spread(wanted: readonly number[], gap: number, from: number, to:
     }
     blocks.push(block);
   }
-  const most = to - (wanted.length - 1) * gap;
+  const maxFirst = to - (wanted.length - 1) * gap;
   const means = blocks.flatMap(({ sum, count }) => new Array<number>(count).fill(sum / count));
   const places = new Array<number>(wanted.length);
-  for (const [at, i] of order.entries()) places[i] = Math.max(from, Math.min(most, means[at]!)) + at * gap;
+  for (const [at, i] of order.entries())
+    places[i] = Math.max(from, Math.min(maxFirst, means[at]!)) + at * gap;
   return places;
 }

@@ -1,21 +1,22 @@
-import { dot } from '@observablehq/plot';
+import { dot, type Markish } from '@observablehq/plot';
 import { pipelinedTime } from '../../analyze/tradeoff/model.js';
 import type { StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { isRaw, rawStrategy, shortName } from '../terminal/names.js';
 import { rateText } from '../terminal/units.js';
 import {
   axes,
-  drawn,
   endLabels,
   endMargin,
   figure,
+  type LabelledPoint,
   labels,
-  type Named,
+  renderPlot,
   type Size,
   strategyLines,
 } from './chart.js';
-import { escaped } from './escape.js';
-import { stylesOf } from './palette.js';
+import { escapeHtml } from './escape.js';
+import { legendList, swatch } from './legend.js';
+import { type StrategyStyle, stylesOf } from './palette.js';
 import { logTicks, msTick } from './ticks.js';
 
 const SAMPLES = 40;
@@ -32,22 +33,13 @@ export function linkFigure(workload: WorkloadReport, links: readonly number[]): 
 
 function draw(size: Size, workload: WorkloadReport, links: readonly number[]): string {
   const wide = size.name === 'wide';
-  const looks = stylesOf(workload.strategies);
+  const styles = stylesOf(workload.strategies);
   const domain = rateDomain(links);
   const rates = ratesOf(domain);
-  const lines = workload.strategies.map((strategy, i) => lineOf(strategy, looks[i]!.colour, rates, links));
-  const measured = workload.strategies.flatMap((strategy, i) =>
-    strategy.adaptive
-      ? strategy.atLinks.map(({ time }, link) => ({
-          x: links[link]!,
-          y: time.totalMs,
-          colour: looks[i]!.colour,
-        }))
-      : [],
-  );
+  const lines = workload.strategies.map((strategy, i) => lineOf(strategy, styles[i]!.colour, rates, links));
   const points = breakEvens(workload, domain);
   const yDomain = timeDomain(lines);
-  return drawn(size, `${workload.name}: total time against link rate`, {
+  return renderPlot(size, `${workload.name}: total time against link rate`, {
     height: wide ? 460 : 400,
     marginLeft: wide ? 64 : 54,
     marginRight: endMargin(
@@ -67,18 +59,9 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
         },
         { ticks: logTicks(yDomain, 10), text: msTick, label: 'total time' },
       ),
-      strategyLines(lines, looks),
-      measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
-      points.map((mark) =>
-        dot([mark], {
-          x: 'x',
-          y: 'y',
-          r: RADIUS_PX,
-          fill: 'var(--page)',
-          stroke: mark.colour,
-          strokeWidth: 2,
-        }),
-      ),
+      strategyLines(lines, styles),
+      measuredDots(workload, links, styles),
+      breakEvenRings(points),
       // A narrow chart has no space for labels: a list below it has them.
       wide ? labels(size, points, RADIUS_PX + 1, lines) : null,
       endLabels(
@@ -89,17 +72,51 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
   });
 }
 
+/** Draw the measurements of strategies that depend on the link as dots. */
+function measuredDots(
+  { strategies }: WorkloadReport,
+  links: readonly number[],
+  styles: readonly StrategyStyle[],
+): Markish[] {
+  return strategies.flatMap(({ adaptive, atLinks }, i) =>
+    adaptive
+      ? atLinks.map(({ time }, link) =>
+          dot([{ x: links[link]!, y: time.totalMs }], {
+            x: 'x',
+            y: 'y',
+            r: RADIUS_PX,
+            fill: styles[i]!.colour,
+          }),
+        )
+      : [],
+  );
+}
+
+/** Draw break-even points as rings. */
+function breakEvenRings(points: readonly LabelledPoint[]): Markish[] {
+  return points.map((point) =>
+    dot([point], {
+      x: 'x',
+      y: 'y',
+      r: RADIUS_PX,
+      fill: 'var(--page)',
+      stroke: point.colour,
+      strokeWidth: 2,
+    }),
+  );
+}
+
 function rateDomain(links: readonly number[]): [number, number] {
-  const [least, most] = [Math.min(...links), Math.max(...links)];
-  const margin = most / least < 10 ? 10 : 2.5;
-  return [least / margin, most * margin];
+  const [min, max] = [Math.min(...links), Math.max(...links)];
+  const margin = max / min < 10 ? 10 : 2.5;
+  return [min / margin, max * margin];
 }
 
 function ratesOf([from, to]: readonly [number, number]): number[] {
   return Array.from({ length: SAMPLES }, (_, i) => from * (to / from) ** (i / (SAMPLES - 1)));
 }
 
-function timeDomain(lines: readonly (readonly Named[])[]): [number, number] {
+function timeDomain(lines: readonly (readonly LabelledPoint[])[]): [number, number] {
   const times = lines.flatMap((line) => line.map(({ y }) => y));
   return [Math.min(...times) / 2, Math.max(...times) * 1.15];
 }
@@ -109,7 +126,7 @@ function lineOf(
   colour: string,
   rates: readonly number[],
   links: readonly number[],
-): Named[] {
+): LabelledPoint[] {
   const all = [...rates, ...(strategy.adaptive ? links : [])].sort((a, b) => a - b);
   return all.map((rate) => ({
     text: shortName(strategy.name),
@@ -135,26 +152,26 @@ function timeAt({ adaptive, atLinks }: StrategyReport, rate: number, links: read
 }
 
 /** Return the break-even points with raw. */
-function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): Named[] {
+function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): LabelledPoint[] {
   const raw = rawStrategy(workload);
   if (!raw) return [];
-  const looks = stylesOf(workload.strategies);
+  const styles = stylesOf(workload.strategies);
   const points = workload.strategies.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
     if (rate === undefined || isRaw(name) || !(rate > from && rate < to)) return [];
     const y = pipelinedTime(raw.atLinks[0]!.measure, { bitsPerSecond: rate }).totalMs;
-    return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: looks[i]!.colour }];
+    return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: styles[i]!.colour }];
   });
   return points.sort((a, b) => b.x - a.x);
 }
 
 function breakEvenList(workload: WorkloadReport, domain: readonly [number, number]): string {
   const ring = (colour: string) =>
-    `<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="5" fill="none" stroke="${colour}" stroke-width="2"/></svg>`;
+    swatch(`<circle cx="7" cy="7" r="5" fill="none" stroke="${colour}" stroke-width="2"/>`);
   const items = breakEvens(workload, domain).map(
-    ({ text, colour }) => `<li>${ring(colour)}<span>${escaped(text)}</span></li>`,
+    ({ text, colour }) => `${ring(colour)}<span>${escapeHtml(text)}</span>`,
   );
   return items.length > 0
-    ? `<p class="soft">Above these link rates raw is faster than</p><ul class="legend">${items.join('')}</ul>`
+    ? `<p class="soft">Above these link rates raw is faster than</p>${legendList(items)}`
     : '';
 }
 

@@ -1,11 +1,11 @@
-// The page’s tables: every number behind the charts.
+// The page's tables: every number behind the charts.
 import { type PackingMeasure, type PipelinedTime, perPage } from '../../analyze/tradeoff/model.js';
 import type { StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { breakEvenText } from '../terminal/advice.js';
 import { rawStrategy, shortName } from '../terminal/names.js';
 import { bytesText, msText, percentText, rateText } from '../terminal/units.js';
 import { scrollTable } from './document.js';
-import { escaped } from './escape.js';
+import { escapeHtml } from './escape.js';
 
 const HEAD = [
   'strategy',
@@ -32,7 +32,7 @@ export function numbersTable(workload: WorkloadReport, links: readonly number[])
   const body = workload.strategies.map((strategy) => {
     const rows = strategy.atLinks.map((at, i) => {
       const cells = [rateText(links[i]!), ...cellsOf(at.measure, at.time, raw?.atLinks[i]?.time.totalMs)];
-      return `<tr>${i === 0 ? headOf(strategy) : ''}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+      return `<tr>${i === 0 ? headOf(strategy) : ''}${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
     });
     return `<tbody>${rows.join('')}</tbody>`;
   });
@@ -43,7 +43,7 @@ function headOf(strategy: StrategyReport): string {
   const pays = breakEvenText(strategy);
   const note =
     pays === '' ? '' : `<br><span class="soft">${/\d/.test(pays) ? `pays below ${pays}` : pays}</span>`;
-  return `<th scope="rowgroup" rowspan="${strategy.atLinks.length}">${escaped(strategy.name)}${note}</th>`;
+  return `<th scope="rowgroup" rowspan="${strategy.atLinks.length}">${escapeHtml(strategy.name)}${note}</th>`;
 }
 
 function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | undefined): string[] {
@@ -71,8 +71,8 @@ export function stepsTable({ name, steps }: WorkloadReport): string {
       ? rateText(step.paysBelowBitsPerSecond)
       : 'any rate';
     const cells = [`${step.cpuUs.toFixed(2)} µs`, `${step.bytesSaved.toFixed(0)} bytes`, saved, below];
-    const head = `<th scope="row">${escaped(shortName(step.from))} → ${escaped(shortName(step.to))}</th>`;
-    return `<tr>${head}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+    const head = `<th scope="row">${escapeHtml(shortName(step.from))} → ${escapeHtml(shortName(step.to))}</th>`;
+    return `<tr>${head}${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
   });
   const head = ['from → to', 'CPU/page', 'bytes saved/page', 'saved per µs', 'pays below'];
   return (

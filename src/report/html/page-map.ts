@@ -3,7 +3,8 @@ import type { Codec } from '../../codec/registry.js';
 import { percentText } from '../terminal/units.js';
 import { figure, type Size } from './chart.js';
 import { CODECS_BY_CLASS, codecClass } from './codec-colours.js';
-import { escaped } from './escape.js';
+import { escapeHtml } from './escape.js';
+import { filledSwatch, legendList } from './legend.js';
 
 /** Return the map of the last image, row by row. */
 export function mapFigure({ map, pages }: WorkloadReport): string {
@@ -29,9 +30,9 @@ function draw(size: Size, map: PageMap): string {
     const colour = codecClass(codecOf(codec)?.name ?? 'raw');
     const pages = `pages ${from * map.cellPages} to ${Math.min(map.pages, to * map.cellPages) - 1}: ${pageClass}, ${codec}`;
     const shape = `x="${px(x)}" y="${px(y)}" width="${px(to - from)}" height="${px(1) + OVERLAP_PX}"`;
-    return `<rect class="${colour}" ${shape}><title>${escaped(pages)}</title></rect>`;
+    return `<rect class="${colour}" ${shape}><title>${escapeHtml(pages)}</title></rect>`;
   });
-  const label = escaped(`Map of ${map.image}: ${countsText(map)}`);
+  const label = escapeHtml(`Map of ${map.image}: ${countsText(map)}`);
   const svg = `<svg role="img" aria-label="${label}" class="map" width="${size.width}" viewBox="0 0 ${size.width} ${px(rows)}">`;
   return `${svg}${rects.join('')}</svg>`;
 }
@@ -41,6 +42,7 @@ function columnsOf(cells: number, { name }: Size): number {
   return Math.max(step, Math.round(Math.sqrt(cells * aspect) / step) * step);
 }
 
+/** Return the runs of equal cells within each row of `columns` cells. */
 export function runsOf(cells: PageMap['cells'], columns: number): { from: number; to: number }[] {
   const runs: { from: number; to: number }[] = [];
   cells.forEach((cell, i) => {
@@ -59,8 +61,8 @@ function codecOf(codec: string): Codec | undefined {
   return CODECS_BY_CLASS.find((known) => known.name === name);
 }
 
-/** Pages by codec, in the order of the classes. */
-function counted({ counts }: PageMap) {
+/** Return the pages of each codec, in the order of the classes. */
+function codecCounts({ counts }: PageMap) {
   const order = (codec: string) => {
     const known = codecOf(codec);
     return known ? CODECS_BY_CLASS.indexOf(known) : CODECS_BY_CLASS.length;
@@ -77,16 +79,16 @@ function counted({ counts }: PageMap) {
 }
 
 function countsText(map: PageMap): string {
-  return counted(map)
+  return codecCounts(map)
     .map(({ codec, pages }) => `${codec} ${percentText(pages, map.pages)}`)
     .join(', ');
 }
 
 function legend(map: PageMap, pages: number): string {
-  const items = counted(map).map(({ codec, pages: count, colour, means }) => {
-    const swatch = `<svg class="swatch filled" width="14" height="14" aria-hidden="true"><rect class="${colour}" width="14" height="14"/></svg>`;
+  const items = codecCounts(map).map(({ codec, pages: count, colour, means }) => {
+    const swatch = filledSwatch(`class="${colour}"`);
     const share = `${count.toLocaleString('en')} pages, ${percentText(count, map.pages || pages)}`;
-    return `<li>${swatch}<span><b>${escaped(codec)}</b> ${escaped(means)}<br><span class="soft">${share}</span></span></li>`;
+    return `${swatch}<span><b>${escapeHtml(codec)}</b> ${escapeHtml(means)}<br><span class="soft">${share}</span></span>`;
   });
-  return `<ul class="legend">${items.join('')}</ul>`;
+  return legendList(items);
 }

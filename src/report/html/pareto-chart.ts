@@ -3,15 +3,15 @@ import { perPage } from '../../analyze/tradeoff/model.js';
 import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { shortName } from '../terminal/names.js';
 import { rateText } from '../terminal/units.js';
-import { axes, drawn, figure, labels, type Named, type Size } from './chart.js';
+import { axes, figure, type LabelledPoint, labels, renderPlot, type Size } from './chart.js';
 import { type StrategyStyle, stylesOf } from './palette.js';
-import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
+import { bytesTick, bytesTicks, logTicks, numberText } from './ticks.js';
 
 const RADIUS_PX = 5;
 /** Lowest value of the logarithmic axis, below the resolution of any clock. */
 const MIN_CPU_US = 0.01;
 
-interface Point extends Named {
+interface Point extends LabelledPoint {
   readonly look: StrategyStyle;
   readonly onFront: boolean;
   readonly adaptive: boolean;
@@ -35,8 +35,8 @@ function draw(
 ): string {
   const wide = size.name === 'wide';
   const yTicks = bytesTicks(Math.max(...points.map(({ y }) => y)) * 1.05, wide ? 6 : 5);
-  const xDomain = padded(points.map(({ x }) => x));
-  return drawn(size, `${workload.name}: CPU time of a page against bytes on the wire`, {
+  const xDomain = withMargin(points.map(({ x }) => x));
+  return renderPlot(size, `${workload.name}: CPU time of a page against bytes on the wire`, {
     height: wide ? 420 : 380,
     marginLeft: wide ? 76 : 64,
     marginRight: 16,
@@ -46,7 +46,7 @@ function draw(
     y: { domain: [0, yTicks.at(-1)!] },
     marks: [
       axes(
-        { ticks: logTicks(xDomain, wide ? 12 : 7), text: trimmed, label: 'CPU time, µs a page' },
+        { ticks: logTicks(xDomain, wide ? 12 : 7), text: numberText, label: 'CPU time, µs a page' },
         { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
       ),
       lineY(front, { x: 'x', y: 'y', stroke: 'currentColor', strokeWidth: 1.5, strokeDasharray: '4 3' }),
@@ -62,7 +62,7 @@ function draw(
   });
 }
 
-/** Adaptive strategies often coincide with a fixed one: a ring keeps that visible. */
+/** Draw a point. Adaptive strategies, which often coincide with a fixed one, are rings. */
 function mark(point: Point) {
   const { look, colour, adaptive } = point;
   if (adaptive) return dot([point], { x: 'x', y: 'y', r: RADIUS_PX + 2.5, stroke: colour, strokeWidth: 2 });
@@ -70,9 +70,9 @@ function mark(point: Point) {
 }
 
 function pointsOf({ strategies }: WorkloadReport, links: readonly number[]): Point[] {
-  const looks = stylesOf(strategies);
+  const styles = stylesOf(strategies);
   return strategies.flatMap((strategy, i) => {
-    const look = looks[i]!;
+    const look = styles[i]!;
     const all = strategy.atLinks.map(({ measure }, link) => ({
       x: Math.max(MIN_CPU_US, perPage(measure).cpuUs),
       y: measure.bytesOut,
@@ -93,15 +93,16 @@ function pointsOf({ strategies }: WorkloadReport, links: readonly number[]): Poi
   });
 }
 
-interface At {
+/** A strategy's values at one or more links. */
+interface PointAtLinks {
   readonly x: number;
   readonly y: number;
   readonly links: readonly number[];
 }
 
-/** Merges points of links with nearly equal values. */
-function mergedPoints(points: readonly At[]): At[] {
-  const kept: At[] = [];
+/** Merge consecutive points with nearly equal values. */
+function mergedPoints(points: readonly PointAtLinks[]): PointAtLinks[] {
+  const kept: PointAtLinks[] = [];
   for (const point of points) {
     const last = kept.at(-1);
     const same =
@@ -120,8 +121,8 @@ function ratesText(links: readonly number[]): string {
 }
 
 /** Return a logarithmic domain with a margin at both ends. */
-function padded(values: readonly number[]): [number, number] {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const margin = Math.max(1.4, (most / least) ** 0.08);
-  return [least / margin, most * margin];
+function withMargin(values: readonly number[]): [number, number] {
+  const [min, max] = [Math.min(...values), Math.max(...values)];
+  const margin = Math.max(1.4, (max / min) ** 0.08);
+  return [min / margin, max * margin];
 }

@@ -2,7 +2,16 @@ import { dot } from '@observablehq/plot';
 import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { shortName } from '../terminal/names.js';
 import { rateText } from '../terminal/units.js';
-import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, strategyLines } from './chart.js';
+import {
+  axes,
+  endLabels,
+  endMargin,
+  figure,
+  type LabelledPoint,
+  renderPlot,
+  type Size,
+  strategyLines,
+} from './chart.js';
 import { stylesOf } from './palette.js';
 import { bytesTick, powerTicks } from './ticks.js';
 
@@ -23,13 +32,13 @@ export function roundsFigure(workload: WorkloadReport, links: readonly number[])
 function draw(size: Size, workload: WorkloadReport): string {
   const { name, strategies, rounds } = workload;
   const wide = size.name === 'wide';
-  const looks = stylesOf(strategies);
-  const lines: Named[][] = strategies.map((strategy, i) =>
+  const styles = stylesOf(strategies);
+  const lines: LabelledPoint[][] = strategies.map((strategy, i) =>
     rounds.map(({ bytesOut }, round) => ({
       text: shortName(strategy.name),
       x: round,
       y: Math.max(MIN_BYTES, bytesOut[i]!),
-      colour: looks[i]!.colour,
+      colour: styles[i]!.colour,
     })),
   );
   const yTicks = powerTicks(
@@ -37,7 +46,7 @@ function draw(size: Size, workload: WorkloadReport): string {
     wide ? 7 : 6,
   );
   const every = Math.ceil(rounds.length / (wide ? 16 : 8));
-  return drawn(size, `${name}: bytes of each image`, {
+  return renderPlot(size, `${name}: bytes of each image`, {
     height: wide ? 380 : 340,
     marginLeft: wide ? 76 : 64,
     marginRight: endMargin(
@@ -57,9 +66,9 @@ function draw(size: Size, workload: WorkloadReport): string {
         },
         { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
       ),
-      strategyLines(lines, looks),
+      strategyLines(lines, styles),
       lines.map((line, i) =>
-        dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: looks[i]!.symbol, fill: looks[i]!.colour }),
+        dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: styles[i]!.symbol, fill: styles[i]!.colour }),
       ),
       endLabels(
         size,

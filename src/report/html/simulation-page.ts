@@ -17,7 +17,7 @@ import { bytesText, msText, rateText } from '../terminal/units.js';
 import { comparisonFigure, marksOf } from './comparison-chart.js';
 import { deferredFigure } from './deferred-figure.js';
 import { footer, htmlPage, scrollTable } from './document.js';
-import { escaped } from './escape.js';
+import { escapeHtml } from './escape.js';
 import { historyFigure } from './history-chart.js';
 
 const HEAD = [
@@ -39,24 +39,24 @@ const HEAD = [
 export function renderSimulationPage(report: SimulationReport): string {
   const { guest, links, conditions } = report;
   const main = `<header><h1>Simulated migration</h1>
-<p>${escaped(guestText(guest))}.</p>
-<p class="soft">${escaped(conditionsText(conditions))}. Pages are really encoded and decoded; time is simulated from the CPU costs at the end of the page.</p>
+<p>${escapeHtml(guestText(guest))}.</p>
+<p class="soft">${escapeHtml(conditionsText(conditions))}. Pages are really encoded and decoded; time is simulated from the CPU costs at the end of the page.</p>
 ${links.length > 1 ? contents(links) : ''}</header>
 ${links.map((at, i) => section(at, i, report)).join('\n')}`;
   return htmlPage({ title: `${guest.name}, pageferry simulate`, main, foot: foot(report) });
 }
 
 function contents(links: readonly LinkResults[]): string {
-  const items = links.map(({ link }, i) => `<li><a href="#link-${i}">${escaped(linkText(link))}</a></li>`);
+  const items = links.map(({ link }, i) => `<li><a href="#link-${i}">${escapeHtml(linkText(link))}</a></li>`);
   return `<nav aria-label="Links"><ul>${items.join('')}</ul></nav>`;
 }
 
 function section(at: LinkResults, number: number, { guest }: SimulationReport): string {
   return `<section id="link-${number}" aria-labelledby="name-${number}">
-<h2 id="name-${number}">${escaped(linkText(at.link))}</h2>
+<h2 id="name-${number}">${escapeHtml(linkText(at.link))}</h2>
 <ul class="advice four">${cards(at)}</ul>
 ${conclusionLines(at)
-  .map((line) => `<p>${escaped(line)}</p>`)
+  .map((line) => `<p>${escapeHtml(line)}</p>`)
   .join('')}
 ${comparisonFigure(at)}
 ${historyFigure(at, guest)}
@@ -90,7 +90,7 @@ function cards({ link, results }: LinkResults): string {
   return best
     .map(
       ([title, { technique }, value]) =>
-        `<li><p class="at">${title}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
+        `<li><p class="at">${title}</p><p class="use">${escapeHtml(technique)}</p><p>${value}</p></li>`,
     )
     .join('');
 }
@@ -106,8 +106,8 @@ function numbers({ link, results }: LinkResults): string {
       Math.round(result.comparedPages * result.scale).toLocaleString('en'),
     ];
     const name = `${result.technique} ${marksOf(result, best)}`.trim();
-    const remarks = `<td class="words">${escaped(remarksOf(result))}</td>`;
-    return `<tr><th scope="row">${escaped(name)}</th>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}${remarks}</tr>`;
+    const remarks = `<td class="words">${escapeHtml(remarksOf(result))}</td>`;
+    return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}${remarks}</tr>`;
   });
   return scrollTable(`All numbers at ${linkText(link)}`, HEAD, `<tbody>${rows.join('')}</tbody>`);
 }
@@ -157,7 +157,7 @@ function costsTable(costs: Costs): string {
     ['encrypt', rate(encryptBytesPerMs)],
   ] as const;
   const body = rows.map(
-    ([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`,
+    ([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
   );
   const table = scrollTable('CPU costs', ['work', 'cost'], `<tbody>${body.join('')}</tbody>`);
   return `<details><summary>CPU costs of the simulation</summary>${table}</details>`;

@@ -1,6 +1,6 @@
 import { CODEC_RULES } from './codec-colours.js';
 
-/** The page’s style sheet: light or dark as the reader’s system, one column, charts in the size that fits. */
+/** The page's style sheet: light or dark as the reader's system, one column, charts in the size that fits. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

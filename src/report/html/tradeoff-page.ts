@@ -3,7 +3,7 @@ import { ceilingText, costText, factsText, TERMS } from '../terminal/advice.js';
 import { useText } from '../terminal/names.js';
 import { bytesText, rateText } from '../terminal/units.js';
 import { footer, htmlPage } from './document.js';
-import { escaped } from './escape.js';
+import { escapeHtml } from './escape.js';
 import { linkFigure } from './link-chart.js';
 import { numbersTable, stepsTable } from './numbers.js';
 import { mapFigure } from './page-map.js';
@@ -17,7 +17,7 @@ export function renderPage(report: TradeoffReport): string {
   const sections = workloads.map((workload, i) => section(workload, links, i));
   const title = 'Compression cost against transfer time';
   const main = `<header><h1>${title}</h1>
-<p>CPU overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(origin.cpu)} with ${threadsText(origin)} packing.</p>
+<p>CPU overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escapeHtml(origin.cpu)} with ${threadsText(origin)} packing.</p>
 ${workloads.length > 1 ? contents(workloads) : ''}</header>
 ${sections.join('\n')}`;
   return htmlPage({
@@ -28,18 +28,18 @@ ${sections.join('\n')}`;
 }
 
 function contents(workloads: readonly WorkloadReport[]): string {
-  const items = workloads.map(({ name }, i) => `<li><a href="#workload-${i}">${escaped(name)}</a></li>`);
+  const items = workloads.map(({ name }, i) => `<li><a href="#workload-${i}">${escapeHtml(name)}</a></li>`);
   return `<nav aria-label="Workloads"><ul>${items.join('')}</ul></nav>`;
 }
 
 function section(workload: WorkloadReport, links: readonly number[], number: number): string {
   const ceiling = ceilingText(workload);
   return `<section id="workload-${number}" aria-labelledby="name-${number}">
-<h2 id="name-${number}">${escaped(workload.name)}</h2>
-<p class="soft">${escaped(factsText(workload))}</p>
+<h2 id="name-${number}">${escapeHtml(workload.name)}</h2>
+<p class="soft">${escapeHtml(factsText(workload))}</p>
 <ul class="advice">${workload.advice.map((advice) => card(advice, workload.bytesIn)).join('')}</ul>
-${ceiling === '' ? '' : `<p class="ceiling">${escaped(ceiling[0]!.toUpperCase() + ceiling.slice(1))}.</p>`}
-<p class="soft">${escaped(TERMS[0]!.toUpperCase() + TERMS.slice(1))}.</p>
+${ceiling === '' ? '' : `<p class="ceiling">${escapeHtml(ceiling[0]!.toUpperCase() + ceiling.slice(1))}.</p>`}
+<p class="soft">${escapeHtml(TERMS[0]!.toUpperCase() + TERMS.slice(1))}.</p>
 ${paretoFigure(workload, links)}
 ${linkFigure(workload, links)}
 ${mapFigure(workload)}
@@ -55,8 +55,8 @@ function card(advice: Advice, bytesIn: number): string {
   const { linkBitsPerSecond, use, totalMs, rawMs } = advice;
   const saved = rawMs === 0 ? 0 : Math.round(100 * (1 - totalMs / rawMs));
   const gain = saved >= 1 ? ` <span class="gain">${saved} % less time</span>` : '';
-  const cost = escaped(costText(advice, bytesIn));
-  return `<li><p class="at">at ${rateText(linkBitsPerSecond)}</p><p class="use">${escaped(useText(use))}${gain}</p><p>${cost}</p></li>`;
+  const cost = escapeHtml(costText(advice, bytesIn));
+  return `<li><p class="at">at ${rateText(linkBitsPerSecond)}</p><p class="use">${escapeHtml(useText(use))}${gain}</p><p>${cost}</p></li>`;
 }
 
 function foot(origin: ReportOrigin): string {

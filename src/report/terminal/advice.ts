@@ -26,7 +26,7 @@ export function adviceText(advice: Advice, bytesIn: number): string {
 export const TERMS =
   'raw: uncompressed pages, without zero, duplicate and unchanged ones; "instead of": every byte of every image, uncompressed';
 
-/** Packed times of fewer bytes are mostly the start of an encoder, and differ from run to run. */
+/** Bytes below which measured times are mostly the start of an encoder, and differ from run to run. */
 const MIN_MEASURED_BYTES = 1 << 20;
 
 /** Return the link rate above which no packing pays, and the strategy that pays longest below it. */

@@ -13,7 +13,7 @@ export interface ClassifiedImage {
   >;
 }
 
-/** The tables of `pageferry analyze`. */
+/** Return the tables of `pageferry analyze`. */
 export function analysisText(
   images: readonly ClassifiedImage[],
   { bytesIn, encodeMs }: { readonly bytesIn: number; readonly encodeMs: number },

@@ -2,12 +2,12 @@ import type { StrategyReport, WorkloadReport } from '../../analyze/tradeoff/repo
 
 const RAW = 'fixed:raw';
 
-const SHORT_LENGTH = 20;
+const MAX_SHORT_CHARACTERS = 20;
 
 /** Return a short name: `fixed:zstd:3` is `zstd:3`. */
 export function shortName(strategy: string): string {
   const name = strategy.replace(/^fixed:/, '');
-  return name.length > SHORT_LENGTH ? `${name.slice(0, SHORT_LENGTH - 1)}…` : name;
+  return name.length > MAX_SHORT_CHARACTERS ? `${name.slice(0, MAX_SHORT_CHARACTERS - 1)}…` : name;
 }
 
 /** Whether a strategy sends uncompressed pages. */
@@ -15,7 +15,7 @@ export function isRaw(strategy: string): boolean {
   return shortName(strategy) === 'raw';
 }
 
-/** Return the recommendation as a phrase. */
+/** Return the recommendation of a strategy as a phrase. */
 export function useText(strategy: string): string {
   return isRaw(strategy) ? 'send raw' : `use ${strategy}`;
 }

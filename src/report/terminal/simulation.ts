@@ -33,7 +33,7 @@ export interface Conditions {
   readonly threads: number;
   readonly storageBytesPerSecond: number;
   readonly autoConverge: boolean;
-  /** Whether the destination kept the guest’s memory from an earlier visit. */
+  /** Whether the destination kept the guest's memory from an earlier visit. */
   readonly isReturnVisit: boolean;
 }
 

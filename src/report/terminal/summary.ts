@@ -41,6 +41,6 @@ function rangeOf(
   text: (value: number) => string,
 ): string {
   const values = strategy.atLinks.map(({ measure }) => value(measure));
-  const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];
-  return least === most ? least : `${least}–${most}`;
+  const [min, max] = [text(Math.min(...values)), text(Math.max(...values))];
+  return min === max ? min : `${min}–${max}`;
 }

@@ -1,6 +1,6 @@
 import { printable } from './printable.js';
 
-/** A table: columns of numbers are aligned right, all others left. Each cell is one line. */
+/** Format a table: columns of numbers are aligned right, all others left. Each cell is one line. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map((cell) => printable(cell, { isOneLine: true })));
   const widths = head.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]!.length)));

@@ -1,7 +1,7 @@
 import { STAGES, type TimelineRow } from '../../analyze/timeline.js';
 import { table } from './table.js';
 
-/** Columns that name what held the stream up, and how busy each was. */
+/** Definitions of the columns. */
 const TIMELINE_TERMS =
   'busy: percent of the interval; cpu: all threads, waits for a core included; calling: look-ups, choice and framing on the calling thread. ' +
   'Stages in ms, summed over threads. price: ms of packing that a ms of the link is worth.';

@@ -4,13 +4,13 @@ import type { FrameType } from './frame.js';
 import type { FrameChannel } from './frame-channel.js';
 import { type ChannelOptions, channelTimes } from './security.js';
 
-/** A peer whose channel works may need its QEMU for an answer, which has 10 s for each command. */
+/** Stall times to wait for an answer: the peer may need its QEMU, which has 10 s for each command. */
 const STALLS = 2;
 
 /**
- * Return the body of the next frame, of this type, as `FrameChannel.expect`. A channel notices a dead peer;
- * this notices a peer that is alive and does not answer. `missing` names the answer: "it did not accept the
- * migration". @throws PageferryError
+ * Return the body of the next frame, of this type, as `FrameChannel.expect` does, or throw if it does not
+ * come in time: a peer that sends keepalives may still not answer. `missing` names the answer: "it did not
+ * accept the migration". @throws PageferryError
  */
 export function expectAnswer(
   channel: FrameChannel,

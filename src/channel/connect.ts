@@ -21,8 +21,7 @@ export interface ConnectOptions extends ChannelOptions {
  * Connect to a destination, as the host that sends guests. `tls:` is TLS 1.3 with certificates of both hosts;
  * sessions are never resumed.
  * @throws PageferryError `bad-argument` for options that do not match, `io` if the peer cannot be reached, is
- * not authenticated or
- * refuses this host, `unsupported` if it uses another version of the protocol
+ * not authenticated or refuses this host, `unsupported` if it uses another version of the protocol
  */
 export async function connectChannel(options: ConnectOptions): Promise<FrameChannel> {
   const { transport, address } = parseChannelAddress(options.address);

@@ -17,9 +17,9 @@ const ENDED_IN_THE_MIDDLE = 'the connection ended in the middle: the peer died, 
 const ENDED_IN_THE_HANDSHAKE = 'closed the connection during the handshake; its log has the reason';
 
 /**
- * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before,
- * and reading pauses while enough frames are queued. Every failure, an end without a CLOSE frame too, ends
- * the channel: the first cause is kept, sent to the peer if possible, thrown later, and `signal`'s reason.
+ * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before;
+ * reading pauses while the queue is full. Any failure, also an end without a CLOSE frame, ends the channel:
+ * the first cause is sent to the peer if possible, later calls throw it, and `signal` aborts with it.
  */
 export class FrameChannel implements Channel {
   /** Set by the handshake. */
@@ -34,9 +34,9 @@ export class FrameChannel implements Channel {
   private readonly reader: FrameReader;
   private readonly queue = new ReceiveQueue();
   private sentCount = 0;
-  /** A CLOSE frame has arrived. */
+  /** Whether a CLOSE frame has arrived. */
   private isClosedByPeer = false;
-  /** The peer sends nothing more; what it sent may not be read yet. */
+  /** Whether the peer has ended its half of the connection; its last bytes may not be parsed yet. */
   private hasEnded = false;
   private isCommitting = false;
   private failure: PageferryError | undefined;
@@ -150,13 +150,13 @@ export class FrameChannel implements Channel {
     return unexpectedFrame(this.peer, frame, expected);
   }
 
-  /** Send keepalives from now on, for a peer that gives up after `stallMs`. */
+  /** Start sending keepalives, for a peer that closes the channel after `stallMs` without a byte. */
   keepAlive(stallMs: number): void {
     if (!this.failure) this.keepalive.start(stallMs);
   }
 
   /**
-   * Until `endCommit`, a failure of the channel only breaks the connection: FAILED would tell the peer that
+   * Begin a commit. Until `endCommit`, a failure only closes the connection, because FAILED would state that
    * nothing is applied. @throws PageferryError why the channel has failed
    */
   beginCommit(): void {
@@ -251,7 +251,7 @@ export class FrameChannel implements Channel {
     } else if (type === FRAME.CLOSE) {
       this.isClosedByPeer = true;
       this.readStall.stop();
-      // What was received before can still be read; nothing can be sent any more.
+      // Frames received before can still be read; nothing can be sent any more.
       this.controller.abort(this.error('closed the channel'));
       this.changed.notify();
     } else {
@@ -266,7 +266,7 @@ export class FrameChannel implements Channel {
     this.breakOff(this.session ? ENDED_IN_THE_MIDDLE : ENDED_IN_THE_HANDSHAKE);
   }
 
-  /** End the channel because of its connection: the peer cannot be notified. */
+  /** End the channel after a failure of its connection: the peer cannot be notified. */
   private breakOff(found: string, cause?: unknown): void {
     if (!this.failure) this.stop(this.error(found, cause));
     this.socket.destroy();

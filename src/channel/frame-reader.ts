@@ -8,12 +8,12 @@ import {
   readChannelFrameHead,
 } from './frame.js';
 
-/** A part of a body keeps a buffer of at most this many times its length. */
+/** Most bytes of the socket's buffer that a part of a body may keep in memory, in multiples of its length. */
 const MAX_BUFFER_SHARE = 4;
 
-/** Cuts what a socket delivers into frames. Bodies are not joined: that took longer than to read them. */
+/** Parses the bytes of a socket into frames. Bodies are not joined: copying them took longer than reading. */
 export class FrameReader {
-  /** Pieces that are not read yet, the first one from `at` on. */
+  /** Pieces that are not parsed yet, the first one from byte `at` on, and their bytes. */
   private pieces: Uint8Array[] = [];
   private at = 0;
   private bytes = 0;
@@ -27,15 +27,14 @@ export class FrameReader {
     private readonly peer: string,
   ) {}
 
-  /** Add what the socket delivered, which must not change afterwards. */
+  /** Add bytes from the socket, which must not change afterwards. */
   add(piece: Uint8Array): void {
     this.pieces.push(piece);
     this.bytes += piece.length;
   }
 
   /**
-   * Return the next frame if all of it was added. @throws PageferryError `bad-stream` for a frame that is
-   * not valid here
+   * Return the next frame if all of it was added. @throws PageferryError `bad-stream` for an invalid frame
    */
   next(): ChannelFrame | undefined {
     if (!this.head) {
@@ -62,7 +61,7 @@ export class FrameReader {
     throw new PageferryError('bad-stream', `${this.label}: cut off after ${this.bytes} of ${expected} bytes`);
   }
 
-  /** Drop what was not read. */
+  /** Drop the bytes that were not parsed. */
   clear(): void {
     this.pieces = [];
     this.at = 0;

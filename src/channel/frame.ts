@@ -19,7 +19,7 @@ export interface ChannelFrameHead {
   readonly bodyCheck: number;
 }
 
-/** One frame of the channel, with its body as it was read. */
+/** One frame of the channel. */
 export class ChannelFrame {
   private joined: Uint8Array | undefined;
 
@@ -31,7 +31,7 @@ export class ChannelFrame {
     readonly bytes: number,
   ) {}
 
-  /** The body in one piece: where it has more, they are copied. */
+  /** The body in one piece; several parts are copied. */
   get body(): Uint8Array {
     this.joined ??= this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.bytes);
     return this.joined;
@@ -50,11 +50,11 @@ export const FRAME = {
   HANDSHAKE: 1,
   /** First frame of the destination: the same fields. */
   HANDSHAKE_REPLY: 2,
-  /** The request is refused, and why; nothing has started. Ends the channel. */
+  /** The request is refused; the body is the reason. Nothing has started. Ends the channel. */
   REFUSE: 3,
   /** Announces a guest. */
   GUEST: 4,
-  /** Accepts what was announced. */
+  /** Accepts the announced guest or migration. */
   ACCEPT: 5,
   /** Bytes of the guest's live stream, cut anywhere. */
   PAGES: 6,
@@ -62,11 +62,11 @@ export const FRAME = {
   END: 7,
   /** The destination holds the guest and has verified its digest. */
   VERIFIED: 8,
-  /** The source has given the guest up: the destination applies it. */
+  /** The source has given up the guest: the destination applies it. */
   COMMIT: 9,
   /** The destination has applied the guest. */
   COMMITTED: 10,
-  /** What was started has failed, and why. Ends the channel. */
+  /** The migration has failed; the body is the reason. Ends the channel. */
   FAILED: 11,
   /**
    * Sent when nothing else is, so that the peer does not stall, and with a report as its body. A peer that
@@ -91,7 +91,7 @@ export const FRAME = {
   ENDED: 20,
   /** The destination's QEMU closed a connection: it has all that it needs, or it failed. */
   CLOSED: 21,
-  /** The main connection is passed through unread from here on, and why. */
+  /** The main connection is passed through unparsed from here on; the body is the reason. */
   PASS_THROUGH: 22,
   /** Bytes of QEMU's stream with pages, not encoded: the link is faster than encoding. */
   BYPASS: 23,
@@ -101,7 +101,7 @@ export const FRAME = {
   CHECK: 25,
   /** The answer to a CHECK. */
   CHECK_ANSWER: 26,
-  /** To which packets of multifd the next pages belong. */
+  /** The packets of multifd that the next pages belong to. */
   PACKETS: 27,
 } as const;
 /** Id of a frame type on the wire. */
@@ -196,7 +196,7 @@ export function readChannelFrameHead(
   if (!NAMES.has(type)) throw bad(`${frameName(type)}, this version knows 1 … ${NAMES.size}`);
   const limit = LARGE_TYPES.has(type) ? MAX_BODY_BYTES : MAX_SMALL_BODY_BYTES;
   if (bodyBytes > limit) throw bad(`${frameName(type)} of ${bodyBytes} bytes, at most ${limit}`);
-  // It would cost memory and time, and the limits count bytes.
+  // Frames without a byte would pass the limits, which count bytes.
   if (bodyBytes === 0 && LARGE_TYPES.has(type)) throw bad(`${frameName(type)} without a byte`);
   return { type: type as FrameType, bodyBytes, bodyCheck: from.u32() };
 }

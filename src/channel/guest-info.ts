@@ -17,6 +17,7 @@ export interface GuestInfo {
   readonly base?: Uint8Array | undefined;
 }
 
+/** Encode the announcement of a guest to the peer with this session id. */
 export function encodeGuest(guest: GuestInfo, peerSessionId: Uint8Array): Uint8Array {
   const to = new WireWriter();
   to.put(peerSessionId);
@@ -32,7 +33,7 @@ export function encodeGuest(guest: GuestInfo, peerSessionId: Uint8Array): Uint8A
   return to.bytes;
 }
 
-/** Read an announced guest. @throws PageferryError `bad-stream` */
+/** Parse the announcement of a guest. @throws PageferryError `bad-stream` */
 export function decodeGuest(body: Uint8Array): GuestInfo & { readonly peerSessionId: Uint8Array } {
   const from = new WireReader(body, 'announced guest');
   const peerSessionId = from.take(SESSION_ID_BYTES).slice();

@@ -3,8 +3,8 @@ import { WireReader, WireWriter } from '../stream/wire.js';
 import { ROLE_IDS, type Role } from './frame.js';
 
 /**
- * Version 2: frames CLOSE and live streams of version 2. Version 3: BYPASS carries QEMU's own bytes; PAGES
- * and BYPASS have no check of the frame.
+ * Version of the frames and of the live streams in them. Hosts of different versions refuse each other, so
+ * every incompatible change of either needs a new version.
  */
 const PROTOCOL_VERSION = 3;
 const MAGIC = new TextEncoder().encode('pgfyhost');
@@ -19,7 +19,7 @@ const MAX_STALL_MS = 2 ** 31 - 1;
 /** First message of each host. */
 export interface Handshake {
   readonly role: Role;
-  /** The host gives up when nothing arrives for this time; the peer sends keepalives more often. */
+  /** The host closes the channel when nothing arrives for this time; the peer sends keepalives more often. */
   readonly stallMs: number;
   /** Random, new for every connection, so that frames recorded from another one are refused. */
   readonly sessionId: Uint8Array;
@@ -33,6 +33,7 @@ export interface Session {
   readonly peerId: Uint8Array;
 }
 
+/** Encode a handshake. */
 export function encodeHandshake(handshake: Handshake): Uint8Array {
   const to = new WireWriter();
   to.put(MAGIC);
@@ -46,7 +47,7 @@ export function encodeHandshake(handshake: Handshake): Uint8Array {
 }
 
 /**
- * Read the handshake of a peer with this role. @throws PageferryError `unsupported` for another version,
+ * Parse the handshake of a peer with this role. @throws PageferryError `unsupported` for another version,
  * `bad-stream`
  */
 export function decodeHandshake(body: Uint8Array, role: Role, peer: string): Handshake {
@@ -70,6 +71,7 @@ export function decodeHandshake(body: Uint8Array, role: Role, peer: string): Han
   return { role, stallMs, sessionId, peerSessionId };
 }
 
+/** Read a text: bytes u16 | UTF-8. @throws PageferryError `bad-stream` */
 export function readText(from: WireReader): string {
   const bytes = from.take(from.u16());
   try {
@@ -92,6 +94,7 @@ const CODES: readonly string[] = [
   'io',
 ] satisfies ErrorCode[];
 
+/** Encode the reason of a refusal or failure, cut off at MAX_REASON_CHARACTERS. */
 export function encodeReason(error: PageferryError): Uint8Array {
   const to = new WireWriter();
   for (const text of [error.code, error.message.slice(0, MAX_REASON_CHARACTERS)]) {
@@ -102,12 +105,12 @@ export function encodeReason(error: PageferryError): Uint8Array {
   return to.bytes;
 }
 
-/** A failure that the peer has reported. */
+/** A refusal or failure that the peer has reported. */
 export class ReportedError extends PageferryError {}
 
 /**
- * Read a peer's reason. It is printed in logs and terminals: control characters are replaced, and long
- * reasons cut.
+ * Parse a peer's reason. It is printed in logs and terminals, so control characters are replaced and a long
+ * reason is cut off.
  */
 export function decodeReason(body: Uint8Array, prefix: string): ReportedError {
   const from = new WireReader(body, 'reason');

@@ -28,7 +28,10 @@ export function handshakeAsSource(channel: FrameChannel, times: ChannelTimes): P
   });
 }
 
-/** The same, as the host that listens. */
+/**
+ * Exchange versions, roles and session ids, as the host that listens. @throws PageferryError why the hosts do
+ * not match
+ */
 export function handshakeAsDestination(channel: FrameChannel, times: ChannelTimes): Promise<void> {
   const { stallMs } = times;
   return withinHandshakeTime(channel, times, async (ownId) => {

@@ -1,7 +1,7 @@
 /** Keepalives per stall time of the peer. */
 const PER_STALL = 3;
 const MIN_INTERVAL_MS = 20;
-/** Interval while nothing is read from the socket: only a failed write then shows that the peer is gone. */
+/** Interval while reading is paused: then only a failed write shows that the connection has ended. */
 const PROBE_MS = 200;
 
 /** Sends a keepalive in every interval in which nothing else was sent. */
@@ -12,7 +12,7 @@ export class Keepalive {
 
   constructor(private readonly send: () => void) {}
 
-  /** Start, for a peer that gives up after `stallMs` without a byte. */
+  /** Start, for a peer that closes the channel after `stallMs` without a byte. */
   start(stallMs: number): void {
     const ms = Math.max(MIN_INTERVAL_MS, Math.floor(stallMs / PER_STALL));
     this.interval ??= setInterval(() => {

@@ -30,7 +30,9 @@ export interface ListenOptions extends ChannelOptions {
 export interface ChannelListener {
   /** Port that the listener has; 0 for a UNIX socket. */
   readonly port: number;
-  /** Stop to listen, and close connections before their handshake. Channels stay open. Idempotent. */
+  /**
+   * Stop listening, and close connections whose handshake is not complete. Channels stay open. Idempotent.
+   */
   close(): void;
 }
 
@@ -57,7 +59,7 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
   const pending = watchPending(server, readyEvent, times);
   server.on(readyEvent, (socket: Socket) => {
     pending.isReady(socket);
-    const hand = async (channel: FrameChannel) => {
+    const onAdmitted = async (channel: FrameChannel) => {
       pending.delete(socket);
       try {
         await options.onChannel(channel);
@@ -65,7 +67,7 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
         onRefused(channel.fail(cause));
       }
     };
-    admit(transport, socket, options, times).then(hand, onRefused);
+    admit(transport, socket, options, times).then(onAdmitted, onRefused);
   });
   await transport.listen(server, address);
   server.on('error', (cause) => onRefused(acceptError(label, cause)));
@@ -79,11 +81,12 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
   return { port: portOf(server) ?? 0, close };
 }
 
-/** Connections before their handshake: each has a limited time until `readyEvent`. */
+/** Watch connections whose handshake is not complete: each has a limited time until `readyEvent`. */
 function watchPending(server: Server, readyEvent: string, { handshakeMs }: ChannelTimes) {
   const sockets = new Map<unknown, Socket>();
   const timers = new Map<unknown, NodeJS.Timeout>();
-  // TLS hands out another object than the socket below it; UNIX sockets have no address.
+  // A TLS socket is another object than the TCP socket below it, with the same address; UNIX sockets have
+  // none.
   const keyOf = (socket: Socket) => (readyEvent === 'connection' ? socket : peerOf(socket));
   const isReady = (socket: Socket) => {
     clearTimeout(timers.get(keyOf(socket)));
@@ -92,7 +95,7 @@ function watchPending(server: Server, readyEvent: string, { handshakeMs }: Chann
   server.on('connection', (socket: Socket) => {
     const key = keyOf(socket);
     sockets.set(key, socket);
-    // Node's own TLS timeout starts again with every byte.
+    // Node's TLS timeout restarts with every byte.
     const onTimeout = () => socket.destroy(new Error(`no TLS within ${handshakeMs} ms`));
     if (readyEvent !== 'connection') timers.set(key, setTimeout(onTimeout, handshakeMs));
     socket

@@ -1,20 +1,22 @@
 import { type ChannelFrame, HEAD_BYTES } from './frame.js';
 
-/** Frames read ahead of `receive`, in bytes of memory, until the handshake is over. */
+/** Most memory of the queue until the handshake is complete. */
 const HANDSHAKE_QUEUE_BYTES = 1 << 16;
-/** The same after it: more than an agent has in flight, so that the end of a connection is read at once. */
+/**
+ * Most memory after it: more than an agent has in flight, so that the end of a connection is read at once.
+ */
 const QUEUE_BYTES = 16 << 20;
 /** Memory of a queued frame besides its body: its head, its objects, and its share of the socket's buffer. */
 const FRAME_COST_BYTES = HEAD_BYTES + 512;
 
-/** Frames that were read ahead, and the memory that they take: a frame costs more than its body. */
+/** Queue of frames that were read from the socket and not received, limited by the memory that they take. */
 export class ReceiveQueue {
   private readonly frames: ChannelFrame[] = [];
   private usedBytes = 0;
 
-  /** Whether no more may be read ahead; `isAgreed`: the handshake is over. */
-  isFull(isAgreed: boolean): boolean {
-    return this.usedBytes >= (isAgreed ? QUEUE_BYTES : HANDSHAKE_QUEUE_BYTES);
+  /** Whether no more frames may be read. `hasSession`: whether the handshake is complete. */
+  isFull(hasSession: boolean): boolean {
+    return this.usedBytes >= (hasSession ? QUEUE_BYTES : HANDSHAKE_QUEUE_BYTES);
   }
 
   get length(): number {

@@ -34,7 +34,7 @@ export interface ChannelOptions extends Security {
   readonly signal?: AbortSignal;
 }
 
-/** The times of a channel, checked. */
+/** Timeouts of a channel, validated. */
 export interface ChannelTimes {
   readonly handshakeMs: number;
   readonly stallMs: number;
@@ -44,7 +44,7 @@ const HANDSHAKE_MS = 10_000;
 const STALL_MS = 30_000;
 const MAX_MS = 2 ** 31 - 1;
 
-/** Return the times of a channel. @throws PageferryError `bad-argument` */
+/** Return the timeouts of a channel, with defaults. @throws PageferryError `bad-argument` */
 export function channelTimes(options: Pick<ChannelOptions, 'handshakeMs' | 'stallMs'>): ChannelTimes {
   const { handshakeMs = HANDSHAKE_MS, stallMs = STALL_MS } = options;
   for (const [name, ms] of Object.entries({ handshakeMs, stallMs }))
@@ -57,8 +57,8 @@ export function channelTimes(options: Pick<ChannelOptions, 'handshakeMs' | 'stal
 }
 
 /**
- * Check that the options match what the transport protects, and warn if it protects nothing. @throws
- * PageferryError `bad-argument`
+ * Check that the options match the protection of the transport, and warn if it has none.
+ * @throws PageferryError `bad-argument`
  */
 export function checkSecurity(
   { protection, scheme }: { readonly protection: Protection; readonly scheme: string },

@@ -1,4 +1,4 @@
-// Commands of a migration stream: which lengths they have, and what the ones that concern RAM mean.
+// Commands of a migration stream: their lengths, and the effects of those that concern RAM.
 import {
   COMMANDS,
   latin1,

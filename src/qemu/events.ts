@@ -1,8 +1,8 @@
 import type { QemuBlock, QemuCommand, QemuRange } from './format.js';
 
 /**
- * What has just been read completely: the records of a section (its start, a part or the end of RAM), a
- * footer, a command.
+ * The item before a flush, which is complete: the records of a section (start, part or end of RAM), a footer,
+ * or a command.
  */
 export type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
 
@@ -13,7 +13,7 @@ export type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
  * pages from the start of their block.
  */
 export interface QemuEvents {
-  /** bytes[from, to) are to be copied unchanged. */
+  /** Bytes to copy unchanged: bytes[from, to). */
   onLiteral(bytes: Uint8Array, from: number, to: number): void;
   /** PAGE: the page's content is the 4096 bytes from bytes[at] on; its record begins at bytes[from]. */
   onPage(block: number, page: number, bytes: Uint8Array, at: number, from: number): void;
@@ -21,7 +21,7 @@ export interface QemuEvents {
   onFill(block: number, page: number, value: number, bytes: Uint8Array, from: number, to: number): void;
   /** XBZRLE: bytes[at, at + length) are changes to the page's previous content in this stream. */
   onXbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void;
-  /** MULTIFD_FLUSH, after its literal: the channels of multifd meet here. */
+  /** MULTIFD_FLUSH, after its literal: a synchronization point of all channels of multifd. */
   onMultifdFlush?(): void;
   /** The machine's name, such as "pc-q35-7.2". */
   onMachine?(name: string): void;
@@ -34,7 +34,7 @@ export interface QemuEvents {
    * content. Comes after the command's literal.
    */
   onDiscard?(block: number, ranges: readonly QemuRange[]): void;
-  /** Everything up to here has to be sent now: QEMU may wait for the destination's answer. */
+  /** Everything up to here must be sent now: QEMU may wait for the destination's answer. */
   onFlush?(after: QemuFlush): void;
   /**
    * The switch to postcopy, before its literal: a guest waits for every record from here on, so none may be

@@ -49,7 +49,7 @@ export const flag = {
   multifdFlush: 0x200,
 } as const;
 
-/** Flags of records that are not parsed, and what they mean. */
+/** Flags of records that are not parsed, and their meanings. */
 export const UNSUPPORTED_FLAGS: Readonly<Record<number, string>> = {
   1: 'an obsolete record (FULL)',
   128: 'RDMA (HOOK)',

@@ -1,4 +1,4 @@
-/** The longest item that is parsed as a whole: a command with the largest payload. */
+/** Bytes of the longest item that is parsed as a whole: a command with the largest payload. */
 const MAX_BUFFERED_BYTES = 5 + 0xffff;
 const INITIAL_BUFFER_BYTES = 8192;
 
@@ -10,10 +10,11 @@ const INITIAL_BUFFER_BYTES = 8192;
 export type Parse = (bytes: Uint8Array, at: number, end: number) => number;
 
 /**
- * Joins pieces of any size for a parser of items: an item inside one piece is parsed in place, only an item
+ * Joins pieces of any size for a parser of items. An item inside one piece is parsed in place; only an item
  * that is split between pieces is copied.
  */
 export class InputBuffer {
+  /** Bytes of the next item, set by `parse`. */
   needed = 1;
   /** Offset in the stream of the first byte that `parse` was called with. */
   origin = 0;
@@ -28,6 +29,7 @@ export class InputBuffer {
     return this.pushedBytes;
   }
 
+  /** Parse the next bytes. */
   push(piece: Uint8Array): void {
     let at = 0;
     while (at < piece.length) {

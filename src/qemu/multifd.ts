@@ -26,11 +26,9 @@ export const MULTIFD_INIT_BYTES = 64;
 export const MAX_PACKET_PAGES = 128;
 export const PACKET_HEAD_BYTES = 320 + 8 * MAX_PACKET_PAGES;
 export const MAX_PACKET_BYTES = PACKET_HEAD_BYTES + MAX_PACKET_PAGES * TARGET_PAGE_BYTES;
-/**
- * Both hosts meet here: the receiver waits with the next packet until the main stream has reached this point.
- */
+/** MULTIFD_FLAG_SYNC: the receiver waits until the main stream has reached this synchronization point. */
 export const PACKET_SYNC = 1;
-/** Flags that say how the pages are compressed. */
+/** Flags of the compression of the pages. */
 const COMPRESSION_FLAGS = 0x1f << 1;
 const FLAGS_AT = 8;
 const ALLOCATED_AT = 12;
@@ -61,14 +59,14 @@ export interface Packet extends PacketFields {
   readonly normal: number;
 }
 
-/** Return why the head of a channel is unknown; undefined if it is known. */
+/** Return the reason why the head of a channel cannot be parsed; undefined if it can. */
 export function initProblem(bytes: Uint8Array): string | undefined {
   const [magic, version] = [u32(bytes, 0), u32(bytes, 4)];
   if (magic === MULTIFD_MAGIC && version === MULTIFD_VERSION) return undefined;
   return `a multifd channel with magic 0x${magic.toString(16)}, version ${version}`;
 }
 
-/** Return why a packet's head cannot be read, whatever the table of blocks; undefined if it can. */
+/** Return the reason why a packet's head cannot be parsed, without its block; undefined if it can. */
 export function headProblem(bytes: Uint8Array): string | undefined {
   const [magic, version, flags] = [u32(bytes, 0), u32(bytes, 4), u32(bytes, FLAGS_AT)];
   if (magic !== MULTIFD_MAGIC || version !== MULTIFD_VERSION)
@@ -87,19 +85,19 @@ export function headProblem(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Bytes of pages that follow a packet's head, which has no `headProblem`. */
+/** Return the bytes of pages that follow a packet's head, which has no `headProblem`. */
 export function packetDataBytes(bytes: Uint8Array): number {
   return u32(bytes, NORMAL_AT) * TARGET_PAGE_BYTES;
 }
 
-/** Whether both hosts meet at this packet, whose head has no `headProblem`. */
+/** Whether a packet is a synchronization point; its head has no `headProblem`. */
 export function isSync(bytes: Uint8Array): boolean {
   return (u32(bytes, FLAGS_AT) & PACKET_SYNC) !== 0;
 }
 
 /**
- * Read a packet's head, which has no `headProblem`. `blocks`: the main stream's table, empty where it has not
- * come yet. Return why it cannot be read, if it cannot.
+ * Parse a packet's head, which has no `headProblem`. `blocks`: the main stream's table, empty before it was
+ * read. Return the packet, or the reason why it cannot be parsed.
  */
 export function readPacket(bytes: Uint8Array, blocks: readonly QemuBlock[]): Packet | string {
   const nameEnd = bytes.indexOf(0, NAME_AT);
@@ -131,7 +129,7 @@ export function writeOffset(bytes: Uint8Array, index: number, page: number): voi
   viewOf(bytes).setBigUint64(OFFSETS_AT + 8 * index, BigInt(page) << BigInt(TARGET_PAGE_BITS));
 }
 
-/** Write a packet's head, besides the offsets; what it does not name is zero already. */
+/** Write a packet's head, without the offsets, to bytes that are zero. */
 export function writePacketHead(
   bytes: Uint8Array,
   { flags, allocated, dataBytes, number }: PacketFields,

@@ -16,15 +16,17 @@ import {
 const POSITION_BYTES = 8;
 const CONTENT_FLAGS = flag.page | flag.zero | flag.xbzrle;
 
-/** Parser of the records in RAM sections. It runs once per page, so its speed matters. */
+/**
+ * Parser of the records in RAM sections. `parse` runs for every page, so it is one loop without allocations.
+ */
 export class RamRecords {
   /** Block of the last record; -1 before the first. */
   block = -1;
-  /** After the switch to postcopy, XBZRLE records are invalid. */
+  /** Whether the stream has switched to postcopy: XBZRLE records are invalid then. */
   postcopy = false;
   /**
-   * Why the last `parse` ended: the next record needs `needed` bytes, the section's records ended, or it
-   * found `reason`.
+   * Result of the last `parse`: the next record needs `needed` bytes; the records of the section have ended;
+   * or a record cannot be parsed, because of `reason`.
    */
   outcome: 'needs-more' | 'ended' | 'unsupported' = 'needs-more';
   needed = 0;

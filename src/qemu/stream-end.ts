@@ -1,13 +1,13 @@
 import { sectionType } from './format.js';
 
-/** Last bytes of a stream that tell how it ended. */
+/** Bytes at the end of a stream that `mayEndStream` needs. */
 export const STREAM_END_BYTES = 6;
 const FOOTER_BYTES = 5;
 
 /**
- * Whether the last bytes that QEMU wrote may end a whole stream: the footer of a section and the end of the
- * stream, or QEMU's description of the devices, which is JSON with a list at its end. A stream that is cut
- * elsewhere ends so by chance only.
+ * Whether the last bytes of a stream may be its end: a section's footer and the end marker, or QEMU's
+ * description of the devices, which is JSON with a list at its end. A stream that is cut short has such bytes
+ * only by chance.
  */
 export function mayEndStream(last: Uint8Array): boolean {
   const bytes = Buffer.from(last.subarray(-STREAM_END_BYTES));

@@ -16,7 +16,7 @@ import {
 /** Kind of the next bytes of the stream. */
 type Next = 'magic' | 'configuration' | 'section' | 'blocks' | 'records' | 'footer' | 'package' | 'rest';
 
-/** Where a stream ends that is cut short before such bytes. */
+/** Position of the end of a stream that is cut short, by the kind of the next bytes. */
 const POSITIONS: Readonly<Record<Next, string>> = {
   magic: 'inside its first 8',
   configuration: 'inside the configuration',
@@ -46,7 +46,7 @@ export class QemuStreamReader {
   private readonly configuration = new Configuration();
   private list: BlockList | undefined;
   private records: RamRecords | undefined;
-  /** Number of the RAM section, and which part of it is being read. */
+  /** Number of the RAM section, and the kind of the section that is read. */
   private ramId = -1;
   private part: 'start' | 'part' | 'end' = 'start';
   private ramEnded = false;
@@ -75,8 +75,8 @@ export class QemuStreamReader {
   }
 
   /**
-   * End the stream: report buffered bytes as literals. Returns undefined, or where the stream was cut short.
-   * (A stream that is cut short inside device state cannot be recognized.)
+   * End the stream: report buffered bytes as literals. Return the position at which the stream was cut short;
+   * undefined if it was not, or was inside device state, where this cannot be detected.
    */
   finish(): string | undefined {
     const buffered = this.input.release();
@@ -85,8 +85,8 @@ export class QemuStreamReader {
   }
 
   /**
-   * Stop parsing for a reason that the caller knows, such as a second connection (multifd): the rest is
-   * literal. Must not be called from inside an event.
+   * Stop parsing: all further bytes are literals. `reason`: of the caller, such as a second connection
+   * (multifd). Must not be called from inside an event.
    */
   stopParsing(reason: string): void {
     if (this.state !== 'reading') return;

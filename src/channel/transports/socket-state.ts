@@ -3,10 +3,10 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Address } from './address.js';
 
-/** Whether a process listens at an address, as far as the system's tables tell without connecting to it. */
+/** State of an address by the system's tables of sockets; unknown where these do not show it. */
 export type ListenState = 'unknown' | 'listening' | 'not listening' | 'missing';
 
-/** Linux's tables of sockets. They are read in place of a connection, which QEMU would take for a guest. */
+/** Linux's tables of sockets. They are read instead of connecting, which QEMU would accept as a migration. */
 const UNIX_TABLE = '/proc/net/unix';
 const TCP_TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 /** Flag of a UNIX socket that accepts connections (`__SO_ACCEPTCON`), and state of such a TCP socket. */
@@ -14,7 +14,7 @@ const ACCEPTS_FLAG = 0x10000;
 const LISTEN_STATE = '0A';
 const MAX_TABLE_BYTES = 64 << 20;
 
-/** Whether a process of this host listens at an address, without connecting to it. */
+/** Return whether a process of this host listens at an address, without connecting to it. */
 export function socketState(address: Address): ListenState {
   return 'path' in address ? unixState(resolve(address.path)) : tcpState(address.host, address.port);
 }
@@ -40,7 +40,7 @@ function unixState(path: string): ListenState {
   return isNamed ? 'unknown' : 'not listening';
 }
 
-/** The state of a TCP port of this host; a host that is not an address of this host is unknown. */
+/** Return the state of a TCP port; unknown if it is free here and `host` may be another host. */
 function tcpState(host: string, port: number): ListenState {
   const isLocal = host === 'localhost' || (isIP(host) === 4 ? host.startsWith('127.') : host === '::1');
   const tables = TCP_TABLES.map(readTable).filter((table) => table !== undefined);

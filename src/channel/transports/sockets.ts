@@ -49,14 +49,14 @@ export function whenReady(
   });
 }
 
-/** Why a server cannot listen: Node reports a missing folder as EACCES. */
+/** Return the reason why a server cannot listen. Node reports a missing folder as EACCES. */
 export function listenReason(address: Address, cause: Error): string {
   const folder = 'path' in address ? dirname(address.path) : undefined;
   if (folder === undefined || fs.existsSync(folder)) return socketReason(cause);
   return `the folder ${folder} does not exist`;
 }
 
-/** The system's table names a socket by the path that was bound: an absolute one can be compared. */
+/** Make the path of a UNIX socket absolute: the system's table has the path that was bound. */
 function absolute(address: Address): Address {
   if (!('path' in address)) return address;
   const path = resolvePath(address.path);
@@ -65,7 +65,7 @@ function absolute(address: Address): Address {
 
 /** Listen at an address. @throws PageferryError `io`; `bad-argument` for a path that is too long */
 export function startListening(server: Server, address: Address): Promise<void> {
-  // Node cuts a longer path off, and listens there.
+  // Node would cut a longer path off and listen at another path.
   if ('path' in address) parsePath(address.path);
   return new Promise((resolve, reject) => {
     const onError = (cause: Error) =>
@@ -107,7 +107,7 @@ export async function connectTo(address: Address, label: string, signal?: AbortS
   return socket;
 }
 
-/** The error for a connection that a listening server could not accept: no file descriptor or memory left. */
+/** Return the error of a connection that a server could not accept, for lack of descriptors or memory. */
 export function acceptError(label: string, cause: Error): PageferryError {
   return new PageferryError('io', `${label}: cannot accept a connection: ${socketReason(cause)}`, { cause });
 }
@@ -144,8 +144,8 @@ export async function removeStaleSocket(path: string): Promise<void> {
   if (!fs.lstatSync(path).isSocket())
     throw new PageferryError('io', `cannot listen at unix:${path}: the file exists and is not a socket`);
   let found = 'another process listens there; end it first, or choose another path';
-  // An agent takes a connection for a guest. So connect only where the system's table does not list the
-  // socket: a process in another network namespace may still listen.
+  // An agent would accept a connection as a migration. So connect only if the system's table does not list
+  // the socket: a process in another network namespace may listen.
   if (socketState({ path }) === 'listening')
     throw new PageferryError('io', `cannot listen at unix:${path}: ${found}`);
   try {

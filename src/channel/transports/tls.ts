@@ -37,7 +37,7 @@ export const tls: Transport = {
   },
 
   createServer(options, onRefused) {
-    // No tickets: a session could be resumed by everybody who has one.
+    // No tickets: any host that has one could resume its session.
     const server = createServer({ ...tlsOptions(options), secureOptions: constants.SSL_OP_NO_TICKET });
     server.on('tlsClientError', (cause: Error, socket: TLSSocket) => onRefused(refusal(cause, socket)));
     return { server, readyEvent: 'secureConnection' };
@@ -45,7 +45,7 @@ export const tls: Transport = {
 
   listen: startListening,
 
-  /** Repeats what TLS should have refused already. */
+  /** Check again that TLS has authenticated the peer, and return its names. */
   identitiesOf(socket, peer) {
     const secure = socket as TLSSocket;
     const protocol = secure.getProtocol();

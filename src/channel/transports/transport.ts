@@ -5,7 +5,7 @@ import type { Protection, Security } from '../security.js';
 /** Address of a socket, as `net.connect` and `server.listen` take it. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** A connection that is being made: `readyEvent` is emitted once the peer is authenticated. */
+/** A connection that is not established yet: `readyEvent` is emitted once the peer is authenticated. */
 interface OutgoingSocket {
   readonly socket: Socket;
   readonly readyEvent: string;
@@ -18,15 +18,15 @@ interface TransportConnectOptions extends Security {
 }
 
 /**
- * A transport: connects two hosts. To add one, write a file with an object of this type and add it to
- * `registry.ts`; a connection has to be a Node socket.
+ * A transport between two hosts. To add one, write a file with an object of this type and add it to
+ * `registry.ts`; its connections must be Node sockets.
  */
 export interface Transport {
   /** First part of an address: `tls`. */
   readonly scheme: string;
   /** Form of the rest of an address, for messages: `HOST:PORT`. */
   readonly addressForm: string;
-  /** Decides which options are required: `credentials`, none, or `insecure: true`. */
+  /** Determines the required option: `credentials`, none, or `insecure: true`. */
   readonly protection: Protection;
   /** Parse the rest of an address. Undefined if it is not valid. */
   parse(rest: string): SocketAddress | undefined;

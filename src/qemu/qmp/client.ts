@@ -15,6 +15,7 @@ export interface QmpEvent {
   readonly atMs: number;
 }
 
+/** Options of a connection to a monitor. */
 export interface QmpOptions {
   /** Name of the socket in messages: `--qmp unix:/run/vm1.qmp`. */
   readonly name: string;
@@ -30,7 +31,7 @@ const MAX_LINE_BYTES = 1 << 20;
 const MAX_SHOWN_CHARACTERS = 60;
 const TIMEOUT_MS = 10_000;
 
-/** QEMU rejected a command. */
+/** Thrown when QEMU rejects a command. */
 class QmpCommandError extends PageferryError {
   constructor(
     message: string,
@@ -150,6 +151,7 @@ export class QmpClient {
     else this.answered(message);
   }
 
+  /** Settle the request that a message answers. */
   private answered(message: Record<string, unknown>): void {
     const request = this.requests.get(message.id as number);
     if (!request) return;

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
 import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
+import { checkDatabaseFile, DATABASE_FOLDER } from './database-file.js';
 import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
+import { withReadErrors } from './read-errors.js';
 import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
 
-/** Name of the database's folder in a store. */
-export const DATABASE_FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
 
 /** Description of a pack. */
@@ -47,7 +47,7 @@ export class StoreDatabase {
     private readonly sealer: RecordSealer,
   ) {
     const open = (name: string, keyEncoding: 'uint32' | 'binary' | 'ordered-binary') =>
-      root.openDB({ name, encoding: 'binary', keyEncoding, cache: false }) as never;
+      withReadErrors(root, root.openDB({ name, encoding: 'binary', keyEncoding, cache: false })) as never;
     this.frames = open('frames', 'uint32');
     this.digests = open('digests', 'binary');
     this.snapshots = open(SNAPSHOTS, 'ordered-binary');
@@ -234,15 +234,17 @@ export class StoreDatabase {
 }
 
 /**
- * Open the database of the store in `dir`. @throws PageferryError `unsupported` without the package `lmdb`,
- * `io`
+ * Open the database of the store in `dir`, whose file has to exist unless it `isNew`.
+ * @throws PageferryError `unsupported` without the package `lmdb`, `io`, `bad-stream`
  */
 export async function openDatabase(
   dir: string,
   sealer: RecordSealer = PLAIN_RECORDS,
+  isNew = false,
 ): Promise<StoreDatabase> {
   const { open } = loadLmdb();
   const path = join(dir, DATABASE_FOLDER);
+  if (!isNew) checkDatabaseFile(dir);
   try {
     const root = open({
       path,

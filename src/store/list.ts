@@ -1,7 +1,7 @@
 // The snapshots of a store. Apart from the class Store, so that a program that only lists them loads no more.
-import { join } from 'node:path';
 import { readConfig } from './config.js';
-import { DATABASE_FOLDER, type StoreDatabase } from './database.js';
+import type { StoreDatabase } from './database.js';
+import { databasePath } from './database-file.js';
 import { openSecrets } from './encryption/secrets.js';
 import { readLmdbEntries } from './lmdb-file.js';
 import { openContext } from './open-context.js';
@@ -11,7 +11,7 @@ import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.
 /** Return the snapshots of the store in `dir`, oldest first. @throws PageferryError as `openStore` does */
 export async function listSnapshots(dir: string, options: OpenOptions = {}): Promise<SnapshotInfo[]> {
   const { records } = openSecrets(dir, readConfig(dir), options.keyFile);
-  const entries = readLmdbEntries(join(dir, DATABASE_FOLDER, 'data.mdb'), SNAPSHOTS);
+  const entries = readLmdbEntries(databasePath(dir), SNAPSHOTS);
   if (entries)
     return byAge(
       entries.map(({ key, value }) => readSnapshotInfo(records, Buffer.from(key).toString('latin1'), value)),

@@ -9,7 +9,6 @@ import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
-import { withReadErrors } from './read-errors.js';
 import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
 
 const REFERENCE_BYTES = 5;
@@ -47,7 +46,7 @@ export class StoreDatabase {
     private readonly sealer: RecordSealer,
   ) {
     const open = (name: string, keyEncoding: 'uint32' | 'binary' | 'ordered-binary') =>
-      withReadErrors(root, root.openDB({ name, encoding: 'binary', keyEncoding, cache: false })) as never;
+      root.openDB({ name, encoding: 'binary', keyEncoding, cache: false }) as never;
     this.frames = open('frames', 'uint32');
     this.digests = open('digests', 'binary');
     this.snapshots = open(SNAPSHOTS, 'ordered-binary');

@@ -5,8 +5,8 @@ import type { OpenOptions } from './options.js';
 import type { StoreContext } from './store-context.js';
 
 /**
- * Open what every operation works with. `secret`: the content of the key file if it was read before. @throws PageferryError when there is no store, or none that can be
- * used
+ * Open what every operation works with. `secret`: the content of the key file if it was read before.
+ * @throws PageferryError when there is no store, or none that can be used
  */
 export async function openContext(
   dir: string,

@@ -1,6 +1,6 @@
 // A database that is missing or damaged is an error before LMDB opens it: LMDB creates a missing file, with
 // which the next writer removes all packs, and trusts every number of a damaged one.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { lmdbDamage } from '../../src/store/lmdb-file.js';
 import { loadLmdb } from '../../src/store/load-lmdb.js';
 import { openStore } from '../../src/store.js';
 import { CLI, cli } from '../cli/cli.js';
+import { run } from '../image/support.js';
 import { guestImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
 import { PAGE, storeFolder } from './support.js';
@@ -33,7 +34,7 @@ describe('a database that is missing or no file', () => {
     removed: [() => {}, /does not exist/],
     empty: [(path) => fs.writeFileSync(path, ''), /is empty/],
     'a directory': [(path) => fs.mkdirSync(path), /is no regular file/],
-    'a FIFO': [(path) => execFileSync('mkfifo', [path]), /is no regular file/],
+    'a FIFO': [(path) => run('mkfifo', [path]), /is no regular file/],
     'a link to itself': [(path) => fs.symlinkSync(path, path), /ELOOP/],
     'of the lock file only': [(path) => fs.writeFileSync(path, new Uint8Array(8192)), /its head is damaged/],
   };
@@ -102,7 +103,7 @@ test('the command ends with a message where LMDB would end by a signal', async (
   expect(fs.readdirSync(dir).sort()).toEqual(['meta', 'packs', 'store.json']);
 });
 
-test('a large database is verified by check, and an error of LMDB names it', async () => {
+test('a large database is verified by check, not when it is opened', async () => {
   const path = join(stores.path, 'large.mdb');
   const root = loadLmdb().open({ path, encoding: 'binary', cache: false, maxDbs: 8 });
   const table = root.openDB<Uint8Array, number>({
@@ -141,7 +142,7 @@ test('pages that were given back while a writer works are not damage', async () 
 });
 
 test('a pack that is missing or a FIFO: get leaves no file, and the store is named once', async () => {
-  for (const make of [() => {}, (path: string) => execFileSync('mkfifo', [path])]) {
+  for (const make of [() => {}, (path: string) => run('mkfifo', [path])]) {
     const dir = copyOf();
     const pack = join(dir, 'packs', '00000001.pack');
     fs.rmSync(pack);

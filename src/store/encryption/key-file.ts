@@ -39,7 +39,7 @@ export function readKeyFile(path: string): Uint8Array {
 }
 
 /**
- * Return the secret of a store, `known` if the file was read before: undefined for a store that is not encrypted.
+ * Return the secret of a store, `known` if its file was read before: undefined for one that is not encrypted.
  * @throws PageferryError `bad-argument` without the right key file, or with one that the store does not have
  */
 export function storeSecret(

@@ -13,8 +13,9 @@ export function databasePath(dir: string): string {
 }
 
 /**
- * Check that the database of a store exists and can be opened: LMDB creates a missing one, with which the next
- * writer removes all packs, and a damaged one ends the process. `all`: verify every page, also of a large one.
+ * Check that the database of a store exists and can be opened: LMDB creates a missing one, with which the
+ * next writer removes all packs, and a damaged one ends the process. `all`: verify every page, also of a
+ * large one.
  * @throws PageferryError `io`, `bad-stream`
  */
 export function checkDatabaseFile(dir: string, all = false): void {

@@ -7,6 +7,7 @@ import { compressed } from './codec/zstd/compress.js';
 import { type DecompressLimits, decompressed } from './codec/zstd/decompress.js';
 import { compressNow, decompressNow } from './codec/zstd/one-shot.js';
 import { loadZstdKernels } from './kernels/zstd-now.js';
+import { checkBytes } from './page/check-bytes.js';
 import { PageferryError } from './page/error.js';
 import { checkOptions, type OptionTypes } from './page/options.js';
 
@@ -64,7 +65,8 @@ export function ready(): Promise<void> {
  */
 export function compress(bytes: Uint8Array, options: CompressOptions = {}): Uint8Array<ArrayBuffer> {
   const { level, checksum } = compressSettings('compress', options);
-  return compressNow(checkBytes('compress', bytes), level, checksum);
+  checkBytes('compress', bytes);
+  return compressNow(bytes, level, checksum);
 }
 
 /**
@@ -76,7 +78,8 @@ export function compress(bytes: Uint8Array, options: CompressOptions = {}): Uint
  */
 export function decompress(bytes: Uint8Array, options: DecompressOptions = {}): Uint8Array<ArrayBuffer> {
   const limits = decompressLimits('decompress', options, GIB, MAX_WINDOW_BYTES);
-  return decompressNow(checkBytes('decompress', bytes), limits);
+  checkBytes('decompress', bytes);
+  return decompressNow(bytes, limits);
 }
 
 /**
@@ -127,9 +130,4 @@ function compressSettings(call: string, options: CompressOptions) {
 function checkInteger(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new PageferryError('bad-argument', `${name}: expected a whole number, ${min} … ${max}, got ${value}`);
-}
-
-function checkBytes(name: string, bytes: Uint8Array): Uint8Array {
-  if (bytes instanceof Uint8Array) return bytes;
-  throw new PageferryError('bad-argument', `${name}: expected a Uint8Array, got ${typeof bytes}`);
 }

@@ -1,3 +1,4 @@
+import { checkBytes } from '../page/check-bytes.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { readInOrder } from './read-in-order.js';
@@ -7,11 +8,10 @@ const MAX_GROWTH_BYTES = 256 << 20;
 
 /**
  * Create a source of bytes in memory. They are not copied and must not change while they are read.
- * @throws PageferryError `bad-argument` unless they are a Uint8Array
+ * @throws PageferryError `bad-argument` unless they are a Uint8Array that was not transferred
  */
 export function bytesSource(bytes: Uint8Array, name: string): PageSource {
-  if (!(bytes instanceof Uint8Array))
-    throw new PageferryError('bad-argument', `bytesSource: expected a Uint8Array, got ${typeof bytes}`);
+  checkBytes('bytesSource', bytes);
   const readAt = (into: Uint8Array, position: number) => {
     const part = bytes.subarray(position, position + into.length);
     into.set(part);

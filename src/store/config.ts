@@ -100,7 +100,9 @@ export function readConfig(dir: string): StoreConfig {
 
 function readText(dir: string, path: string): string {
   try {
-    if (fs.statSync(path).size > MAX_FILE_BYTES)
+    const stats = fs.statSync(path);
+    if (!stats.isFile()) throw new PageferryError('bad-stream', `${path}: is no regular file`);
+    if (stats.size > MAX_FILE_BYTES)
       throw new PageferryError('bad-stream', `${path}: larger than ${MAX_FILE_BYTES} bytes`);
     return fs.readFileSync(path, 'utf8');
   } catch (cause) {

@@ -4,7 +4,8 @@ import { asIoError, ioError } from '../image/fs/errno.js';
 import { isStore } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import { type StoreConfig, writeConfig } from './config.js';
-import { databaseFolder, openDatabase } from './database.js';
+import { openDatabase } from './database.js';
+import { databaseFolder } from './database-file.js';
 import { packFolder } from './pack-files.js';
 
 /** More than the 8272 bytes that LMDB needs for its default of 126 readers. */
@@ -20,7 +21,7 @@ export async function createFiles(dir: string, config: StoreConfig): Promise<voi
   try {
     fs.mkdirSync(packFolder(dir), { mode: 0o700 });
     createDatabaseFolder(databaseFolder(dir));
-    await (await openDatabase(dir)).close();
+    await (await openDatabase(dir, undefined, true)).close();
     await writeConfig(dir, config);
   } catch (cause) {
     for (const name of fs.readdirSync(dir)) fs.rmSync(join(dir, name), { recursive: true, force: true });

@@ -1,24 +1,14 @@
 // The store's index and metadata, in LMDB (the optional dependency `lmdb`).
-import { join } from 'node:path';
 import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
 import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
+import { checkDatabaseFile, databaseFolder } from './database-file.js';
 import { PLAIN_RECORDS, type RecordCipher } from './encryption/record-cipher.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
 import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
-
-/** Return the folder of a store's database. */
-export function databaseFolder(dir: string): string {
-  return join(dir, 'meta');
-}
-
-/** Return the file of a store's database. */
-export function databaseFile(dir: string): string {
-  return join(databaseFolder(dir), 'data.mdb');
-}
 
 const REFERENCE_BYTES = 5;
 
@@ -244,15 +234,17 @@ export class StoreDatabase {
 }
 
 /**
- * Open the database of the store in `dir`. @throws PageferryError `unsupported` without the package `lmdb`,
- * `io`
+ * Open the database of the store in `dir`, whose file has to exist unless it `isNew`.
+ * @throws PageferryError `unsupported` without the package `lmdb`, `io`, `bad-stream`
  */
 export async function openDatabase(
   dir: string,
   cipher: RecordCipher = PLAIN_RECORDS,
+  isNew = false,
 ): Promise<StoreDatabase> {
   const { open } = loadLmdb();
   const path = databaseFolder(dir);
+  if (!isNew) checkDatabaseFile(dir);
   try {
     const root = open({
       path,

@@ -9,11 +9,12 @@ export function unknownSnapshot(dir: string, name: string): PageferryError {
 }
 
 /**
- * Return the error of damaged data with its place before it, and the command that lists all damage after it;
- * any other error unchanged.
+ * Return the error of damaged data in the store `dir` with its place before it, unless it begins with the
+ * store, and the command that lists all damage after it; any other error unchanged.
  */
-export function damageIn(place: string, cause: unknown): unknown {
+export function damageIn(dir: string, place: string, cause: unknown): unknown {
   if (!(cause instanceof PageferryError) || cause.code !== 'bad-stream') return cause;
   const remedy = cause.message.includes('store check') ? '' : '; store check --read-data lists all damage';
-  return new PageferryError('bad-stream', `${place}: ${cause.message}${remedy}`, { cause });
+  const prefix = cause.message.startsWith(dir) ? '' : `${place}: `;
+  return new PageferryError('bad-stream', `${prefix}${cause.message}${remedy}`, { cause });
 }

@@ -1,6 +1,7 @@
 // The list of a store's snapshots, without the class Store: `store list` loads only what it needs.
 import { readConfig } from './config.js';
-import { databaseFile, type StoreDatabase } from './database.js';
+import type { StoreDatabase } from './database.js';
+import { databaseFile } from './database-file.js';
 import { openSecrets } from './encryption/secrets.js';
 import { readLmdbEntries } from './lmdb-file.js';
 import { openContext } from './open-context.js';

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, ioError } from '../image/fs/errno.js';
+import { asIoError, errnoOf, ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { packFileName } from './format.js';
 
@@ -14,6 +14,15 @@ export function packPath(dir: string, pack: number): string {
   return join(packFolder(dir), packFileName(pack));
 }
 
+/** Open a pack for reading. @throws PageferryError if it is no file; the system's error */
+export function openPack(path: string): number {
+  // Otherwise a FIFO would wait for a writer.
+  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  if (fs.fstatSync(file).isFile()) return file;
+  fs.closeSync(file);
+  throw new PageferryError('bad-stream', `${path}: is no regular file`);
+}
+
 /** The packs of a store, open for reading. A pack that is removed meanwhile stays readable. */
 export class PackFiles {
   private readonly files = new Map<number, number>();
@@ -25,11 +34,11 @@ export class PackFiles {
     if (this.files.has(pack)) return true;
     const path = packPath(this.dir, pack);
     try {
-      this.files.set(pack, fs.openSync(path, 'r'));
+      this.files.set(pack, openPack(path));
       return true;
     } catch (cause) {
       if (errnoOf(cause) === 'ENOENT') return false;
-      throw ioError(path, 'cannot open', cause);
+      throw asIoError(path, 'cannot open', cause);
     }
   }
 

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { databaseFile } from './database.js';
+import { databaseFile } from './database-file.js';
 import type { StoreContext } from './store-context.js';
 
 /** Totals of a store. */

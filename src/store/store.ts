@@ -41,9 +41,11 @@ export async function createStore(
   layout: StoreLayout = {},
   { keyFile }: OpenOptions = {},
 ): Promise<Store> {
-  const config = newConfig(layout, keyFile === undefined ? undefined : readKeyFile(keyFile));
+  // Read once: the key file may be a pipe.
+  const secret = keyFile === undefined ? undefined : readKeyFile(keyFile);
+  const config = newConfig(layout, secret);
   await createFiles(dir, config);
-  return openStore(dir, { keyFile });
+  return new Store(await openContext(dir, { keyFile }, secret));
 }
 
 /** Open the store in `dir`. @throws PageferryError when there is none, or none that can be used */
@@ -111,15 +113,8 @@ export class Store {
 
   /** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */
   async get(name: string, sink: PageSink, options: GetOptions = {}): Promise<SnapshotInfo> {
-    const open = await this.open([name]);
-    const { copySnapshot } = await import('./read/copy.js');
-    try {
-      return await copySnapshot(open.images[0]!, sink, options);
-    } catch (cause) {
-      throw damageIn(`${this.dir}: snapshot ${name}`, cause);
-    } finally {
-      open.close();
-    }
+    const { getSnapshot } = await import('./read/copy.js');
+    return getSnapshot(this.context, name, sink, options);
   }
 
   /** Open snapshots for reading at any position, synchronously. @throws PageferryError */
@@ -185,7 +180,7 @@ export class Store {
     for (const name of names) this.existing(name);
     const all = withCompanions(this.list(), new Set(names));
     return exportSnapshots(this.context, [...all], write, signal).catch((cause) => {
-      throw damageIn(this.dir, cause);
+      throw damageIn(this.dir, this.dir, cause);
     });
   }
 

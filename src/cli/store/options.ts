@@ -1,4 +1,6 @@
 // Options that the subcommands of `pageferry store` share, and how they open the store.
+
+import { PageferryError } from '../../page/error.js';
 import type { OpenOptions, WriterOptions } from '../../store/options.js';
 import { openStore, type Store } from '../../store/store.js';
 import { UsageError } from '../usage-error.js';
@@ -52,6 +54,11 @@ export async function withStore<T>(values: StoreValues, work: (store: Store) => 
   const store = await openStore(storeDirectory(values), keyFileOf(values));
   try {
     return await work(store);
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (!message?.startsWith('MDB_')) throw cause;
+    const problem = `cannot read the database: ${message}; run store check`;
+    throw new PageferryError('io', `${store.dir}: ${problem}`, { cause });
   } finally {
     await store.close();
   }

@@ -1,6 +1,8 @@
 // Coders of byte streams, and web streams around them. A coder is a generator, so that it can stop in the
 // middle of a frame: it works on one piece of output at a time, and only when that is wanted.
 
+import { checkBytes } from '../../page/check-bytes.js';
+
 /**
  * A coder of a stream of bytes. Yields a piece of output, or undefined to ask for input: it is then resumed
  * with bytes, or with undefined at the input's end. Pieces belong to the caller.
@@ -87,7 +89,11 @@ export function byteTransform(createCoder: () => ByteCoder | Promise<ByteCoder>)
   // A coder that cannot be created is reported by the first read or write.
   coding.catch((cause) => pipe.fail(cause));
   const writable = new WritableStream<Uint8Array>({
-    write: (bytes) => pipe.put(bytes),
+    write: (bytes) => {
+      if (!(bytes instanceof Uint8Array))
+        pipe.fail(new TypeError('zstd stream: a chunk is not a Uint8Array'));
+      return pipe.put(bytes);
+    },
     close: () => pipe.put(undefined),
     abort: (reason) => pipe.fail(reason),
   });
@@ -103,8 +109,6 @@ class InputPipe {
 
   /** Offer a chunk, or the end; resolves once it is used up. */
   put(bytes: Uint8Array | undefined): Promise<void> {
-    if (bytes !== undefined && !(bytes instanceof Uint8Array))
-      this.fail(new TypeError('zstd stream: a chunk is not a Uint8Array'));
     if (this.failure) return Promise.reject(this.failure.cause);
     return new Promise((onTaken, onFailed) => {
       this.written = { bytes, onTaken, onFailed };
@@ -127,9 +131,12 @@ class InputPipe {
       });
     this.wanted = undefined;
     if (this.failure) throw this.failure.cause;
+    const { bytes } = this.written!;
+    // It may have been transferred while it waited.
+    if (bytes) checkBytes('zstd stream', bytes);
     this.taken = this.written;
     this.written = undefined;
-    return this.taken!.bytes;
+    return bytes;
   }
 
   /** Fail what waits, and every later call. */

@@ -1,5 +1,6 @@
 import type { CodecContext } from '../../codec/codec.js';
 import type { Slots } from '../../kernels/arena.js';
+import { checkBytes } from '../../page/check-bytes.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
@@ -96,8 +97,7 @@ export class Decoder {
    */
   async push(bytes: Uint8Array): Promise<void> {
     this.life.check('push');
-    if (!(bytes instanceof Uint8Array))
-      throw new PageferryError('bad-argument', `push: expected a Uint8Array, got ${typeof bytes}`);
+    checkBytes('push', bytes);
     await this.life.run('push', undefined, async () => {
       try {
         await this.parser.push(bytes);

@@ -1,3 +1,4 @@
+import { checkBytes } from '../../page/check-bytes.js';
 import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
@@ -158,8 +159,7 @@ export class Encoder {
     const { life, reader, settings } = this.parts;
     life.check('write');
     const image = this.mustHaveImage('write');
-    if (!(pages instanceof Uint8Array))
-      throw badArgument(`write: expected a Uint8Array, got ${typeof pages}`);
+    checkBytes('write', pages);
     if (image.bytes % settings.pageBytes !== 0)
       throw badArgument(`write: a page of ${image.lastPageBytes} bytes was the image's last`);
     await life.run('write', options.signal, async () => {

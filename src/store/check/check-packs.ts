@@ -3,7 +3,7 @@ import { errnoOf, systemReason } from '../../image/fs/errno.js';
 import { Arena } from '../../kernels/arena.js';
 import { bytesOfHex } from '../config.js';
 import { Checks, checkPackHeader, PACK_HEADER_BYTES, packFileName } from '../format.js';
-import { packPath } from '../pack-files.js';
+import { openPack, packPath } from '../pack-files.js';
 import type { StoreContext } from '../store-context.js';
 import type { CheckedStore } from './checked-store.js';
 import type { DamagedPages } from './damaged-pages.js';
@@ -61,7 +61,7 @@ function checkPack(
   let [committed, bytes] = [0, 0];
   try {
     committed = db.pack(number)!.bytes;
-    const file = fs.openSync(packPath(dir, number), 'r');
+    const file = openPack(packPath(dir, number));
     try {
       bytes = Math.min(fs.fstatSync(file).size, committed);
       const header = new Uint8Array(PACK_HEADER_BYTES);

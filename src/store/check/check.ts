@@ -2,6 +2,7 @@ import { DIGEST_KEY_BYTES, KEYED_DIGEST_BYTES, keyedDigests } from '../../dedup/
 import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { checkDatabaseFile } from '../database-file.js';
 import { PackFiles } from '../pack-files.js';
 import { FrameCache } from '../read/frame-cache.js';
 import { PageDecoder } from '../read/page-decoder.js';
@@ -39,6 +40,7 @@ export async function checkStore(store: StoreContext, options: CheckOptions): Pr
   const { signal, readData = false } = options;
   const problems: string[] = [];
   const damage = new DamagedPages();
+  checkDatabaseFile(store.dir, true);
   store.db.refresh();
   const checked = await checkIndex(store, problems, damage, signal);
   await checkPacks(store, checked, problems, damage);

@@ -39,13 +39,14 @@ export function readKeyFile(path: string): Uint8Array {
 }
 
 /**
- * Return the secret of a store: undefined for a store that is not encrypted.
+ * Return the secret of a store, `known` if its file was read before: undefined for one that is not encrypted.
  * @throws PageferryError `bad-argument` without the right key file, or with one that the store does not have
  */
 export function storeSecret(
   dir: string,
   config: StoreConfig,
   keyFile: string | undefined,
+  known?: Uint8Array,
 ): Uint8Array | undefined {
   if (config.keyCheck === undefined) {
     if (keyFile === undefined) return undefined;
@@ -56,7 +57,7 @@ export function storeSecret(
   }
   if (keyFile === undefined)
     throw new PageferryError('bad-argument', `${dir}: is encrypted; give its key file (--key-file FILE)`);
-  const secret = readKeyFile(keyFile);
+  const secret = known ?? readKeyFile(keyFile);
   const [stated, found] = [Buffer.from(config.keyCheck), Buffer.from(keyCheckOf(secret, config.id))];
   if (stated.length === found.length && timingSafeEqual(stated, found)) return secret;
   throw new PageferryError('bad-argument', `${keyFile}: is not the key file of the store ${dir}`);

@@ -15,9 +15,17 @@ export interface StoreSecrets {
   readonly isEncrypted: boolean;
 }
 
-/** Return the secrets of the store in `dir`. @throws PageferryError without its key file */
-export function openSecrets(dir: string, config: StoreConfig, keyFile?: string): StoreSecrets {
-  const secret = storeSecret(dir, config, keyFile);
+/**
+ * Return the secrets of the store in `dir`. `known`: the content of the key file if it was read before.
+ * @throws PageferryError without its key file
+ */
+export function openSecrets(
+  dir: string,
+  config: StoreConfig,
+  keyFile?: string,
+  known?: Uint8Array,
+): StoreSecrets {
+  const secret = storeSecret(dir, config, keyFile, known);
   if (!secret) {
     const digestKey = bytesOfHex(config.digestKey!);
     return { digestKey, frameCipher: PLAIN_FRAMES, recordCipher: PLAIN_RECORDS, isEncrypted: false };

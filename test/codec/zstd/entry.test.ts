@@ -271,6 +271,18 @@ test('a chunk that is not bytes fails both sides', async () => {
   await expect(readable.getReader().read()).rejects.toThrow('not a Uint8Array');
 });
 
+test('a chunk that is undefined is an error, and not the end of the stream', async () => {
+  for (const create of [createCompressStream, createDecompressStream]) {
+    const { readable, writable } = create();
+    const writer = writable.getWriter();
+    writer.closed.catch(() => {});
+    const read = readable.getReader().read();
+    read.catch(() => {});
+    await expect(writer.write(undefined)).rejects.toThrow('not a Uint8Array');
+    await expect(read).rejects.toThrow('not a Uint8Array');
+  }
+});
+
 test('outside of Node ready() comes first', async () => {
   vi.resetModules();
   vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined as never);

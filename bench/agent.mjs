@@ -4,6 +4,8 @@
 //   --memory MIB                             guest memory (default: 512)
 //   --limit SECONDS                          longer migrations are abandoned (default: 90)
 //   --runs N                                 runs of each cell, in turns (default: 1)
+//   --slowdown N     simulate cores N times as fast: links take 1/N of their rate, guests work 1/N as often,
+//                    the limit on the downtime is N times as long, and the printed times are divided by N
 //   --seconds S      begin no migration after this time
 //   --rows FILE      append each run to FILE as a line of JSON, and print the table of all runs in it: a long
 //                    table is measured in parts; "--runs 0" only prints it
@@ -48,7 +50,7 @@ async function measure(options, rows) {
   try {
     const guest = buildProgram(folder, GUEST_WORKLOAD);
     for (const link of options.links) {
-      openNamespaces(link.bitsPerSecond);
+      openNamespaces(link.bitsPerSecond && link.bitsPerSecond / options.slowdown);
       for (let run = 0; run < options.runs; run++)
         for (const name of options.guests)
           for (const mode of options.modes) {
@@ -59,7 +61,8 @@ async function measure(options, rows) {
             };
             rows.push(row);
             if (options.file !== undefined) appendFileSync(options.file, `${JSON.stringify(row)}\n`);
-            print(`${name}, ${link.text}, ${mode}: ${row.status} after ${(row.totalMs / 1000).toFixed(2)} s`);
+            const seconds = (row.totalMs / 1000).toFixed(2);
+            print(`${name}, ${link.text}, ${mode}: ${row.status} after ${seconds} s`);
           }
     }
   } finally {
@@ -82,6 +85,7 @@ function readOptions(argv) {
       memory: text,
       limit: text,
       runs: text,
+      slowdown: text,
       seconds: text,
       rows: text,
     },
@@ -106,6 +110,7 @@ function readOptions(argv) {
     guests: chosen('guest', GUESTS, quick ? ['store'] : Object.keys(GUESTS)),
     modes: chosen('mode', MODES, quick ? ['plain', 'agent', 'agent, direct'] : USUAL_MODES),
     links,
+    slowdown: wholeNumber('slowdown', values.slowdown, 1),
     mebibytes: wholeNumber('memory', values.memory, quick ? 160 : 512),
     endMs: values.seconds ? performance.now() + 1000 * wholeNumber('seconds', values.seconds, 0) : Infinity,
     limitMs: 1000 * wholeNumber('limit', values.limit, 90),

@@ -40,15 +40,19 @@ process.on('exit', () => {
 
 /** Migrate one guest in one mode. */
 export async function migrateCell(options) {
-  const { name, link, mode, folder, guest, mebibytes, limitMs, qemu } = options;
+  const { name, link, mode, folder, guest, mebibytes, limitMs, slowdown, qemu } = options;
   const { work, rate, share } = GUESTS[name];
   const { capabilities = [], parameters = () => ({}), both = {}, between } = MODES[mode];
   const { isPostcopy, hasBase, isDirect, hasMonitor, isStarted } = MODES[mode];
   const outgoing = {
     capabilities,
-    parameters: { 'downtime-limit': DOWNTIME_LIMIT_MS, ...parameters(mebibytes << 20), ...both },
+    parameters: {
+      ...{ 'downtime-limit': slowdown * DOWNTIME_LIMIT_MS },
+      ...parameters(mebibytes << 20),
+      ...both,
+    },
   };
-  const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
+  const settings = `work=${work} rate=${rate / slowdown} mib=${Math.floor(share * mebibytes)}`;
   const machine = (side, more) =>
     startMachine({
       folder,
@@ -72,7 +76,8 @@ export async function migrateCell(options) {
     machines.push(source);
     const destination = await machine('destination', { incoming: true });
     machines.push(destination);
-    await waitForChecks(source, WARM_COUNT);
+    // As many operations before the migration.
+    await waitForChecks(source, slowdown * WARM_COUNT);
     if (isStarted) await source.setUp(outgoing);
     const through = between ? await startBetween(options, destination, agents) : undefined;
     const incoming = through ? `unix:${destination.socket}` : `tcp:${ADDRESSES.destination}:${PORTS.qemu}`;
@@ -83,18 +88,30 @@ export async function migrateCell(options) {
     const startedAt = performance.now();
     if (!isStarted) await source.migrate(through ?? incoming, outgoing);
     const isFailed = () => !isDirect || FAILED.test(agents.log) || agents.at(-1).exitCode > 0;
-    const { status, rounds } = await finished(source, limitMs, isPostcopy, isFailed);
-    const totalMs = isStarted ? sinceSetup(source) : performance.now() - startedAt;
+    const { status, rounds } = await finished(source, slowdown * limitMs, isPostcopy, isFailed);
+    const endMs = isStarted ? sinceSetup(source) : performance.now() - startedAt;
+    const totalMs = endMs / slowdown;
     const cpuS = cpu(machines, agents) - cpuBefore;
     const bytes = sentBytes() - before;
-    const row = { guest: name, link: link.text, mode, mebibytes, status, totalMs, bytes, rounds, cpuS };
+    const row = {
+      guest: name,
+      link: link.text,
+      mode,
+      mebibytes,
+      slowdown,
+      status,
+      totalMs,
+      bytes,
+      rounds,
+      cpuS,
+    };
     if (isDirect) row.chosen = ASIDE.exec(agents.log)?.[1] ?? 'agents';
-    else if (hasMonitor) row.forecast = forecastOf(agents.log);
+    else if (hasMonitor) row.forecast = forecastOf(agents.log, slowdown);
     if (status !== 'completed') return row;
     const resumed = await destination.qmp.event('RESUME');
     const stopped = source.qmp.events.findLast(({ event }) => event === 'STOP');
     await waitForChecks(destination, checkerReport(source.serial()).count + 3);
-    return { ...row, downtimeMs: resumed.atMs - stopped.atMs };
+    return { ...row, downtimeMs: (resumed.atMs - stopped.atMs) / slowdown };
   } finally {
     for (const child of agents) child.kill();
     for (const some of machines) await some.quit();
@@ -110,10 +127,10 @@ function sinceSetup(source) {
 }
 
 /** The forecast after round one: seconds from the begin to the end; null where pre-copy does not converge. */
-function forecastOf(log) {
+function forecastOf(log, slowdown) {
   const found = FORECAST.exec(log);
   if (!found) return undefined;
-  return { seconds: found[1] === undefined ? null : Number(found[1]) };
+  return { seconds: found[1] === undefined ? null : Number(found[1]) / slowdown };
 }
 
 /** A second monitor, which the agent of a side uses. */

@@ -6,7 +6,10 @@ const HEAD = ['mode', 'total s', 'downtime ms', 'MB', 'rounds', 'CPU s', 'runs']
 
 /** Print one table for each guest and link. */
 export function printCells(rows) {
-  const groups = grouped(rows, (row) => `${row.guest}, ${row.link}, ${row.mebibytes} MiB, QEMU ${row.qemu}`);
+  const groups = grouped(rows, ({ guest, link, mebibytes, qemu, slowdown = 1 }) => {
+    const slow = slowdown === 1 ? '' : `, cores ${slowdown} x as fast (simulated)`;
+    return `${guest}, ${link}, ${mebibytes} MiB, QEMU ${qemu}${slow}`;
+  });
   for (const [title, group] of groups) {
     const cells = Object.keys(MODES).flatMap((mode) => {
       const runs = group.filter((row) => row.mode === mode);

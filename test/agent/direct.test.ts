@@ -120,7 +120,7 @@ describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (name, nam
     const { text, meters } = agents.source;
     expect(text).toMatch(/^info: stepping aside: QEMU migrates directly to tcp:127\.0\.0\.1:\d+ with \w+/m);
     expect(text).toMatch(/^info: QEMU sent \d+ MB directly in \d+\.\d s, downtime \d+ ms/m);
-    expect(text).toMatch(/^info: the guest runs on the destination$/m);
+    expect(text).toMatch(/^info: the guest is on the destination$/m);
     expect(agents.destination.text).toContain('QEMU runs the guest, which was migrated directly');
     expect([meters.completed, agents.destination.meters.completed]).toEqual([1, 1]);
     expect(Number(/pageferry_wire_bytes_total\S+ (\d+)/.exec(meters.text('source'))?.[1])).toBeGreaterThan(

@@ -94,7 +94,7 @@ test.each(['source', 'destination'] as const)(
     await again.logs(/listening for/);
     await migrate(folder, STREAM);
     const source = side === 'source' ? again : pair.source;
-    await source.logs(/the guest runs on the destination/);
+    await source.logs(/the guest is on the destination/);
     await (side === 'source' ? pair.destination : again).logs(/all memory arrived and is verified/);
     const other = side === 'source' ? pair.destination : pair.source;
     expect(other.log.match(/failed: /g)).toHaveLength(1);

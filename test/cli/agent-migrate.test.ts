@@ -84,7 +84,8 @@ test.each([
     expect({ code: left.code, log: left.stderr }).toMatchObject({ code: 0 });
     expect(arrived.code).toBe(0);
     expectSameMemory(qemu!.stream(), STREAM);
-    expect(left.stderr).toMatch(/ migration 1: the guest runs on the destination$/m);
+    expect(left.stderr).toMatch(/ migration 1: the guest is on the destination$/m);
+    expect(left.stderr.match(/not encrypted/g)).toHaveLength(1);
     expect(left.stderr).toMatch(/ settings of QEMU for this migration: return-path on, max-bandwidth \d+$/m);
     expect(sent('migrate')).toHaveLength(1);
     expect(sent('migrate-set-capabilities')).toMatchObject([{ arguments: RETURN_PATH(true) }]);

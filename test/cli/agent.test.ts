@@ -43,7 +43,7 @@ test('over TLS with --once both agents exit with 0; statistics and the log are J
     expect(Object.keys(rest)).toEqual(['time', 'level', 'migration', 'message']);
     expect(new Date(line.time).toISOString()).toBe(line.time);
   }
-  expect(lines.map(({ message }) => message)).toContain('the guest runs on the destination');
+  expect(lines.map(({ message }) => message)).toContain('the guest is on the destination');
   const rounds = fs
     .readFileSync(stats, 'utf8')
     .trim()
@@ -79,7 +79,7 @@ test('--metrics is scraped; a full disk loses statistics, is logged once, and fa
   const streamBytes: number[] = [];
   for (const number of [1, 2]) {
     await migrate(folder, STREAM);
-    await source.logs(new RegExp(`migration ${number}: the guest runs on the destination`));
+    await source.logs(new RegExp(`migration ${number}: the guest is on the destination`));
     const { text } = await scraped(port!);
     streamBytes.push(Number(/^pageferry_stream_bytes_total\{[^}]*\} (\d+)$/m.exec(text)?.[1]));
   }

@@ -11,6 +11,7 @@ const ANSWERS: FakeAnswers = {
   'query-status': { status: 'running' },
   'query-memory-size-summary': { 'base-memory': 2 ** 30 },
   'query-cpus-fast': [{}, {}],
+  'query-kvm': { enabled: true, present: true },
   'query-migrate-capabilities': [
     { capability: 'return-path', state: true },
     { capability: 'multifd', state: false },

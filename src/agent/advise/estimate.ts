@@ -1,7 +1,7 @@
 import { forecast } from '../forecast/forecast.js';
 import type { MigrationFacts } from './facts.js';
-import { FIXED_MS, LINK_EFFICIENCY, type ModeCosts, POSTCOPY_DOWNTIME_MS } from './modes.js';
-import { type MigrationSettings, settingsOf } from './settings.js';
+import { EMULATED_MS, FIXED_MS, LINK_EFFICIENCY, type ModeCosts, POSTCOPY_DOWNTIME_MS } from './modes.js';
+import { channelsOf, type MigrationSettings, settingsOf } from './settings.js';
 
 const PAGE_BYTES = 4096;
 const GIB = 2 ** 30;
@@ -45,7 +45,7 @@ export function estimateMode(mode: ModeCosts, facts: MigrationFacts): ModeEstima
   const cpuSeconds = (mode.sourceSeconds + mode.destinationSeconds) / facts.cpuFactor;
   return {
     ...{ mode: mode.name, settings: settingsOf(mode, facts), firstRoundBytes },
-    totalMs: precopy.endMs + FIXED_MS,
+    totalMs: precopy.endMs + FIXED_MS + (facts.isEmulated ? EMULATED_MS : 0),
     downtimeMs: isPostcopy ? POSTCOPY_DOWNTIME_MS : precopy.downtimeMs,
     converges: isPostcopy ? true : precopy.converges,
     cpuSeconds: (cpuSeconds * dataBytes * (precopy.endMs / Math.max(1, ms))) / GIB,
@@ -56,9 +56,18 @@ export function estimateMode(mode: ModeCosts, facts: MigrationFacts): ModeEstima
 /** The busier host decides, or the thread that no other core relieves. */
 function hostMsPerGib(mode: ModeCosts, facts: MigrationFacts): number {
   const { sourceSeconds, destinationSeconds, serialSeconds } = mode;
-  const { sourceCores, destinationCores, isOneHost, cpuFactor } = facts;
+  const { sourceCores, destinationCores, busyCores = 0, isOneHost, cpuFactor } = facts;
+  const threads = channelsOf(facts);
   const seconds = isOneHost
-    ? [(sourceSeconds + destinationSeconds) / sourceCores]
-    : [sourceSeconds / sourceCores, destinationSeconds / destinationCores];
+    ? [(sourceSeconds + destinationSeconds) / coresFor(2 * threads, sourceCores, busyCores)]
+    : [
+        sourceSeconds / coresFor(threads, sourceCores, busyCores),
+        destinationSeconds / coresFor(threads, destinationCores, 0),
+      ];
   return (1000 * Math.max(serialSeconds, ...seconds)) / cpuFactor;
+}
+
+/** Cores that `threads` threads of a migration get: those that are free, or a fair share of all. */
+function coresFor(threads: number, cores: number, busyCores: number): number {
+  return Math.min(threads, Math.max(cores - busyCores, (cores * threads) / (threads + busyCores)));
 }

@@ -32,10 +32,14 @@ export interface MigrationFacts {
   readonly maxTotalMs?: number | undefined;
   /** QEMU's `max-bandwidth` in bytes a second, where the operator has set it. */
   readonly maxBandwidth?: number | undefined;
-  /** Speed of this host's packing, as a fraction of the host on which the costs were recorded. */
+  /** Speed of a core of this host, as a fraction of those of the host on which the costs were recorded. */
   readonly cpuFactor: number;
   readonly sourceCores: number;
   readonly destinationCores: number;
+  /** Cores of the source that the guest and other processes use while nothing is migrated. */
+  readonly busyCores?: number | undefined;
+  /** Whether QEMU emulates the guest's CPUs (TCG). */
+  readonly isEmulated?: boolean | undefined;
   /** Both QEMUs run on one host, and share its cores. */
   readonly isOneHost?: boolean;
   /** The QEMUs; undefined: not known, and taken for able. */

@@ -77,9 +77,11 @@ export const MODES: readonly ModeCosts[] = [
 export const LINK_EFFICIENCY = 0.93;
 /** Connection, device state, and the start at the destination. */
 export const FIXED_MS = 300;
+/** More of it where QEMU emulates the guest's CPUs: its threads wait for them. */
+export const EMULATED_MS = 1000;
 /** Downtime of post-copy: device state and the first pages. */
 export const POSTCOPY_DOWNTIME_MS = 150;
 /** Memory of a guest of which nothing is known: ratios of a compiling guest. */
 export const ASSUMED_MEMORY: MemorySample = { bytes: 0, dataFraction: 0.6, lz4Ratio: 0.42, zstdRatio: 0.28 };
-/** LZ4 of the recorded host with its two threads (`packing-speed.ts`), in bytes per ms. */
-export const RECORDED_PACK_BYTES_PER_MS = 600e3;
+/** LZ4 of a core of the recorded host (`coreBytesPerMs` of `packing-speed.ts`), in bytes per ms of CPU. */
+export const RECORDED_CORE_BYTES_PER_MS = 300e3;

@@ -23,11 +23,10 @@ const CAPABILITIES: Readonly<Record<ModeCosts['name'], Readonly<Record<string, b
 
 /** Return the settings of a mode. Both QEMUs need the capabilities and the parameters of multifd. */
 export function settingsOf({ name, level }: ModeCosts, facts: MigrationFacts): MigrationSettings {
-  const { source, destination, maxBandwidth, downtimeLimitMs, sourceCores, destinationCores } = facts;
+  const { source, destination, maxBandwidth, downtimeLimitMs } = facts;
   const knows = (capability: string) =>
     [source, destination].every((qemu) => qemu === undefined || qemu.capabilities.has(capability));
   const wanted = { ...CAPABILITIES[name], 'return-path': true };
-  const cores = Math.min(sourceCores, destinationCores);
   return {
     // A capability that a QEMU does not know cannot be on.
     capabilities: Object.fromEntries(Object.entries(wanted).filter(([key]) => knows(key))),
@@ -35,12 +34,17 @@ export function settingsOf({ name, level }: ModeCosts, facts: MigrationFacts): M
       ...(maxBandwidth === undefined && { 'max-bandwidth': UNLIMITED_BANDWIDTH }),
       ...(Number.isFinite(downtimeLimitMs) && { 'downtime-limit': Math.round(downtimeLimitMs) }),
       ...(CAPABILITIES[name].multifd && {
-        'multifd-channels': Math.min(MAX_CHANNELS, Math.max(MIN_CHANNELS, cores)),
+        'multifd-channels': channelsOf(facts),
         'multifd-compression': level === undefined ? 'none' : 'zstd',
       }),
       ...(level !== undefined && { 'multifd-zstd-level': level }),
     },
   };
+}
+
+/** Number of multifd's channels: the cores of the smaller host, within limits. */
+export function channelsOf({ sourceCores, destinationCores }: MigrationFacts): number {
+  return Math.min(MAX_CHANNELS, Math.max(MIN_CHANNELS, Math.min(sourceCores, destinationCores)));
 }
 
 /** `multifd on, postcopy-ram off, multifd-channels 2, ...` */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { MigrationFacts, QemuSupport } from '../advise/facts.js';
-import { ASSUMED_MEMORY, RECORDED_PACK_BYTES_PER_MS } from '../advise/modes.js';
+import { ASSUMED_MEMORY, RECORDED_CORE_BYTES_PER_MS } from '../advise/modes.js';
 import type { GuestFacts } from '../qmp/guest-facts.js';
 import { bootId } from './boot-id.js';
 import type { PackingSpeed } from './packing-speed.js';
@@ -33,6 +33,8 @@ export function migrationFacts(known: KnownFacts): MigrationFacts {
     ...{ guestBytes, downtimeLimitMs, maxTotalMs, destination },
     memory: guest?.memory ?? ASSUMED_MEMORY,
     dirty: guest?.dirty,
+    busyCores: guest?.busyCores,
+    isEmulated: guest?.qemu.isEmulated,
     maxBandwidth: guest?.maxBandwidth,
     source: guest?.support,
     linkBitsPerSecond: bitsPerSecond ?? FAST_BITS_PER_SECOND,
@@ -45,7 +47,7 @@ export function migrationFacts(known: KnownFacts): MigrationFacts {
   };
 }
 
-/** Speed of this host's packing relative to the recorded one. */
-export function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
-  return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, packBytesPerMs / RECORDED_PACK_BYTES_PER_MS));
+/** Speed of a core of this host relative to the recorded one. */
+export function cpuFactor({ coreBytesPerMs }: PackingSpeed): number {
+  return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, coreBytesPerMs / RECORDED_CORE_BYTES_PER_MS));
 }

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { strategyByName } from '../../strategy/registry.js';
@@ -5,6 +6,8 @@ import { strategyByName } from '../../strategy/registry.js';
 /** Speed of packing, with all threads, and of unpacking, on the calling thread. */
 export interface PackingSpeed {
   readonly packBytesPerMs: number;
+  /** Bytes packed and unpacked per ms of CPU time: the speed of one core, whatever runs beside. */
+  readonly coreBytesPerMs: number;
   readonly unpackBytesPerMs: number;
   /** Packed bytes, as a fraction of the pages. */
   readonly ratio: number;
@@ -38,6 +41,7 @@ export async function measurePacking(
     const total = { pages: 0, bytes: 0, unpackMs: 0, packMs: 0 };
     const inFlight: Promise<void>[] = [];
     let startedMs = performance.now();
+    let startedCpu = process.cpuUsage();
     let unpackedMs = 0;
     let first = 0;
     for (let count = 0; first + BATCH_PAGES <= PAGES; count++, first += BATCH_PAGES) {
@@ -46,6 +50,7 @@ export async function measurePacking(
         Object.assign(total, { pages: 0, bytes: 0, unpackMs: 0 });
         unpackedMs = 0;
         startedMs = performance.now();
+        startedCpu = process.cpuUsage();
       }
       const { packed } = await sender.batch(Array.from({ length: BATCH_PAGES }, (_, i) => first + i));
       const received = packed.then(({ parts, bytes, release }) => {
@@ -63,8 +68,10 @@ export async function measurePacking(
     await Promise.all(inFlight);
     const bytes = total.pages * PAGE_BYTES;
     const packMs = performance.now() - startedMs - unpackedMs;
+    const { user, system } = process.cpuUsage(startedCpu);
     return {
       packBytesPerMs: bytes / Math.max(1e-3, packMs),
+      coreBytesPerMs: (1000 * bytes) / Math.max(1, user + system),
       unpackBytesPerMs: bytes / Math.max(1e-3, unpackedMs),
       ratio: total.bytes / bytes,
     };

@@ -3,9 +3,9 @@ import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Address } from '../../channel/transports/address.js';
 import { connectTo } from '../../channel/transports/sockets.js';
+import { errnoOf } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
-import { asError } from '../as-error.js';
 import { MAX_UNACKED_FRAMES, maxUnackedBytes } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { ackBytes } from '../messages.js';
@@ -138,12 +138,16 @@ export class QemuConnection {
         for (let at = 0; at < bytes.length; at += RETURN_BYTES)
           await this.options.channel.send(FRAME.RETURN_PATH, head, bytes.subarray(at, at + RETURN_BYTES));
     } catch (cause) {
-      throw this.options.lifetime.failure ?? this.closedByQemu(asError(cause).message);
+      throw this.options.lifetime.failure ?? this.closedByQemu(errnoOf(cause));
     }
   }
 
-  closedByQemu(reason = 'it rejected the guest, or was stopped; see its log'): PageferryError {
-    return new PageferryError('io', `the destination's QEMU closed the connection: ${reason}`);
+  /** `code` is the error that the socket reported, such as EPIPE. */
+  closedByQemu(code?: string): PageferryError {
+    return new PageferryError(
+      'io',
+      `the destination's QEMU closed the connection${code === undefined ? '' : ` (${code})`}: it rejected the guest, or was stopped; see its log, and compare the machine type and the migration capabilities (multifd) of both QEMUs`,
+    );
   }
 
   private async end(): Promise<void> {

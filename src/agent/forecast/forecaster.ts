@@ -148,7 +148,7 @@ export class Forecaster {
     const nowMs = performance.now() - this.startedMs;
     const line = forecastLine(made, input.downtimeLimitMs, nowMs);
     this.latest = line;
-    this.options.log('info', forecastText(event, line), line);
+    this.options.log('info', forecastText(event, line, this.options.qmp !== undefined), line);
     void this.steering?.act(made, this.rounds.length > 0, (downtimeLimitMs) =>
       forecast({ ...input, downtimeLimitMs }),
     );

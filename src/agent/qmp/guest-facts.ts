@@ -1,6 +1,7 @@
 import { PageferryError } from '../../page/error.js';
 import type { MemorySample, QemuSupport } from '../advise/facts.js';
 import { ASSUMED_MEMORY } from '../advise/modes.js';
+import { LoadMeter } from '../check/load-meter.js';
 import type { DirtySample } from '../forecast/dirty-curve.js';
 import { sampleMemory } from './memory-sample.js';
 import type { QemuFacts, QemuMonitor } from './monitor.js';
@@ -16,6 +17,8 @@ export interface GuestFacts {
   readonly support: QemuSupport;
   readonly memory: MemorySample;
   readonly dirty: DirtySample | undefined;
+  /** Cores of this host in use while the guest runs, the guest's own included; undefined: not known. */
+  readonly busyCores: number | undefined;
   readonly downtimeLimitMs: number;
   /** `max-bandwidth`, where the operator has set it. */
   readonly maxBandwidth: number | undefined;
@@ -35,9 +38,11 @@ export async function readGuest(
   const qemu = await monitor.facts();
   if (qemu.guestBytes === 0)
     throw new PageferryError('unsupported', 'QEMU reports no guest memory (query-memory-size-summary)');
+  const load = new LoadMeter();
   const dirty = await dirtySample(monitor, signal, onNote);
+  const busyCores = load.busyCores();
   return {
-    ...{ qemu, dirty, memory: await memoryOf(monitor, qemu), support: await monitor.support() },
+    ...{ qemu, dirty, busyCores, memory: await memoryOf(monitor, qemu), support: await monitor.support() },
     downtimeLimitMs: Number(qemu.parameters['downtime-limit']) || DEFAULT_DOWNTIME_MS,
     maxBandwidth: maxBandwidth(qemu.parameters),
     hasTls: Boolean(qemu.parameters['tls-creds']),

@@ -20,6 +20,8 @@ export interface QemuFacts {
   readonly status: string;
   readonly guestBytes: number;
   readonly cpus: number;
+  /** Whether QEMU emulates the guest's CPUs (TCG) instead of running it with KVM. */
+  readonly isEmulated: boolean;
   /** Capabilities that are on. */
   readonly capabilities: ReadonlySet<string>;
   readonly parameters: Readonly<Record<string, unknown>>;
@@ -78,10 +80,21 @@ export class QemuMonitor {
       status: typeof status === 'string' ? status : 'unknown',
       guestBytes: count(memory?.['base-memory']) + count(memory?.['plugged-memory']),
       cpus: Array.isArray(cpus) ? cpus.length : 0,
+      isEmulated: await this.isEmulated(),
       capabilities: await this.capabilities(),
       parameters: await this.parameters(),
       migration: await this.progress(),
     };
+  }
+
+  /** Whether KVM is off; a QEMU that does not tell is taken to use it. */
+  private async isEmulated(): Promise<boolean> {
+    try {
+      return (await this.qmp.execute<{ enabled?: unknown }>('query-kvm'))?.enabled === false;
+    } catch (cause) {
+      if (!this.isOpen) throw cause;
+      return false;
+    }
   }
 
   async capabilities(): Promise<ReadonlySet<string>> {

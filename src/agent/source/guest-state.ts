@@ -1,4 +1,6 @@
 export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
+/** Where the guest is after a migration that is complete; one that was paused is paused there too. */
+export const IS_ON_DESTINATION = 'the guest is on the destination';
 /** Where the guest is once post-copy has begun. */
 export const RUNS_ON_DESTINATION =
   'the guest runs on the destination, and pages that were not sent are only on the source';

@@ -9,6 +9,7 @@ import { RateLimiter } from '../flow/rate-limiter.js';
 import { MemoryShares } from '../memory-shares.js';
 import type { MeteredMigration } from '../metrics.js';
 import { classify } from './classify.js';
+import { IS_ON_DESTINATION } from './guest-state.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
 import { startMigration } from './start-migration.js';
@@ -141,7 +142,7 @@ class SourceSessions {
         },
         log: (level, message) => log({ level, migration: 1, message }),
       });
-      if (isDone) log({ level: 'info', migration: 1, message: 'the guest runs on the destination' });
+      if (isDone) log({ level: 'info', migration: 1, message: IS_ON_DESTINATION });
       metered?.end('completed');
       return isDone;
     } catch (cause) {

@@ -27,7 +27,7 @@ import { AdditionalConnections, type AgreedMigration } from './additional-connec
 import { AnswerReader } from './answer-reader.js';
 import type { ConnectionKind } from './classify.js';
 import { SourceConnections } from './connections.js';
-import { RUNS_ON_SOURCE } from './guest-state.js';
+import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from './guest-state.js';
 import type { SourceAgentOptions } from './options.js';
 import { QemuInput } from './qemu-input.js';
 import { SourceStream } from './source-stream.js';
@@ -88,7 +88,7 @@ export class SourceSession {
     let error: PageferryError | undefined;
     try {
       if (!(await this.stepAside())) await this.migrate();
-      this.log('info', 'the guest runs on the destination');
+      this.log('info', IS_ON_DESTINATION);
     } catch (cause) {
       error = this.lifetime.fail(cause);
       // A failure of a direct migration states where the guest is, whatever ended the session first.

@@ -42,7 +42,7 @@ function tableOf({ estimates }: Advice): string[] {
 /** Origins of the inputs. */
 function originsOf(facts: MigrationFacts): string[] {
   const { memory, dirty, linkBitsPerSecond, sourceCores, destinationCores, isOneHost } = facts;
-  const { cpuFactor, maxBandwidth } = facts;
+  const { cpuFactor, maxBandwidth, busyCores, isEmulated } = facts;
   const percent = (fraction: number) => `${Math.round(100 * fraction)}%`;
   const kinds = `${percent(memory.dataFraction)} of the memory does not repeat one byte, LZ4 packs that to ${percent(memory.lz4Ratio)}, zstd to ${percent(memory.zstdRatio)}`;
   const rate = dirty
@@ -51,11 +51,15 @@ function originsOf(facts: MigrationFacts): string[] {
   const cores = isOneHost
     ? `${sourceCores} cores for both QEMUs`
     : `${sourceCores} and ${destinationCores} cores`;
+  const busy =
+    busyCores === undefined
+      ? ''
+      : `, ${busyCores.toFixed(1)} of the source's in use (measured, the guest's included)`;
   const limit = maxBandwidth === undefined ? '' : `, QEMU's max-bandwidth ${bytesText(maxBandwidth)}/s`;
   return [
     `${kinds} (${memory.bytes > 0 ? `a sample of ${bytesText(memory.bytes)}` : 'assumed'})`,
-    `dirty rate ${rate}; link ${rateText(linkBitsPerSecond)}${limit}; ${cores}`,
-    `CPU costs of the modes: ${COSTS_ORIGIN}${cpuFactor === 1 ? '' : `; this host packs ${cpuFactor.toFixed(2)} x as fast (measured)`}`,
+    `dirty rate ${rate}; link ${rateText(linkBitsPerSecond)}${limit}; ${cores}${busy}`,
+    `CPU costs of the modes: ${COSTS_ORIGIN}${cpuFactor === 1 ? '' : `; a core of this host is ${cpuFactor.toFixed(2)} x as fast (measured)`}${isEmulated ? '; QEMU emulates the CPUs of the guest (no KVM)' : ''}`,
   ];
 }
 
@@ -69,7 +73,8 @@ export function adviceJson({ estimates, excluded, best, reason }: Advice, facts:
   return {
     memory: { ...ratios, sampledBytes },
     ...{ dirtyBytesPerSecond, linkBitsPerSecond: Math.round(linkBitsPerSecond), cpuFactor },
-    cores: { source: sourceCores, destination: destinationCores },
+    cores: { source: sourceCores, destination: destinationCores, inUse: facts.busyCores ?? null },
+    isEmulated: facts.isEmulated ?? null,
     costs: COSTS_ORIGIN,
     ...{ estimates: modes, excluded, advice },
   };

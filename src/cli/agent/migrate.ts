@@ -26,7 +26,7 @@ export const migrate = defineCommand({
   details: [
     'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. The log is printed on standard error.',
     "The destination agent runs already. With --direct the guest, the link and the CPU are measured first, for some seconds in which the guest runs. QEMU's return-path is turned on, and its default max-bandwidth raised.",
-    'Exits with status 0 once the guest runs on the destination. SIGINT or SIGTERM before that cancels the migration.',
+    'Exits with status 0 once the guest is on the destination. SIGINT or SIGTERM before that cancels the migration.',
   ],
   stopMs: STOP_MS,
   async run({ values, signal }) {

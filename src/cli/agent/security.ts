@@ -21,7 +21,13 @@ export function channelOptions(values: ChannelValues, log: Log): ChannelOptions 
   if (values.insecure) {
     const given = (['tls-cert', 'tls-key', 'tls-ca'] as const).find((name) => values[name] !== undefined);
     if (given) throw new UsageError(`--${given}: cannot be combined with --insecure`);
-    return { stallMs, insecure: true, onWarning: (message) => log({ level: 'warn', migration: 0, message }) };
+    const warned = new Set<string>();
+    const onWarning = (message: string) => {
+      // A program opens several channels to one peer.
+      if (!warned.has(message)) log({ level: 'warn', migration: 0, message });
+      warned.add(message);
+    };
+    return { stallMs, insecure: true, onWarning };
   }
   const credentials = {
     certificate: pem(values, 'tls-cert'),

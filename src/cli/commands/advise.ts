@@ -47,9 +47,10 @@ export const command = defineCommand({
       const threads = availableParallelism();
       const packing = await measurePacking('fixed:lz4', Math.min(threads, 4), MEASURE_MS);
       const maxTotal = values['max-total'];
-      const { memory, dirty, maxBandwidth, support } = guest;
+      const { qemu, memory, dirty, busyCores, maxBandwidth, support } = guest;
       const facts: MigrationFacts = {
-        ...{ guestBytes: guest.qemu.guestBytes, memory, dirty, maxBandwidth, source: support },
+        ...{ guestBytes: qemu.guestBytes, isEmulated: qemu.isEmulated },
+        ...{ memory, dirty, busyCores, maxBandwidth, source: support },
         ...{ linkBitsPerSecond: values.link, sourceCores: threads },
         downtimeLimitMs: values['max-downtime'] ?? guest.downtimeLimitMs,
         ...(maxTotal !== undefined && { maxTotalMs: 1000 * maxTotal }),

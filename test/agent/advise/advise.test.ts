@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Advice, advise } from '../../../src/agent/advise/advise.js';
 import type { MigrationFacts, QemuSupport } from '../../../src/agent/advise/facts.js';
-import { ASSUMED_MEMORY } from '../../../src/agent/advise/modes.js';
+import { ASSUMED_MEMORY, EMULATED_MS, FIXED_MS } from '../../../src/agent/advise/modes.js';
 
 const QEMU: QemuSupport = {
   version: '10.0.2',
@@ -39,6 +39,16 @@ describe('the mode', () => {
       'multifd',
     ],
     ['1 Gbit/s and one slow core a host: no compression', { sourceCores: 1, cpuFactor: 0.3 }, 'multifd'],
+    [
+      'two cores for both hosts: zstd takes as long as the link',
+      { isOneHost: true, sourceCores: 2, destinationCores: 2, hasAgents: false },
+      'multifd-zstd',
+    ],
+    [
+      'the same with cores that are in use: no compression',
+      { isOneHost: true, sourceCores: 2, destinationCores: 2, hasAgents: false, busyCores: 12 },
+      'multifd',
+    ],
     ['no agents on a thin link', { linkBitsPerSecond: 1e8, hasAgents: false }, 'multifd-zstd'],
     ['no multifd at the destination', { destination: without('multifd'), linkBitsPerSecond: 1e10 }, 'plain'],
   ] as const)('%s', (_, change, expected) => {
@@ -53,6 +63,26 @@ describe('the mode', () => {
       ...{ mode: 'post-copy', converges: true },
       settings: { capabilities: { 'postcopy-ram': true, multifd: false, 'return-path': true } },
     });
+  });
+
+  test('cores in use: a migration gets what is free, or its share of all', () => {
+    const zstd = (change: Partial<MigrationFacts>) =>
+      advised({ linkBitsPerSecond: 1e11, dirty: { ms: 1000, pages: 0 }, ...change }).estimates.find(
+        ({ mode }) => mode === 'multifd-zstd',
+      )!;
+    const free = zstd({});
+    // Four channels leave no core to others on four cores; on 16 cores they do not need more than four.
+    expect(zstd({ busyCores: 4 }).totalMs - FIXED_MS).toBeCloseTo(2 * (free.totalMs - FIXED_MS), 5);
+    expect(zstd({ sourceCores: 16, busyCores: 12 }).totalMs).toBe(free.totalMs);
+    expect(zstd({ busyCores: 4 }).cpuSeconds).toBe(free.cpuSeconds);
+  });
+
+  test('a guest whose CPUs are emulated takes longer to start and end, in every mode', () => {
+    const totals = (change: Partial<MigrationFacts>) =>
+      advised(change)
+        .estimates.filter(({ settings: { parameters } }) => !parameters['multifd-zstd-level'])
+        .map(({ totalMs }) => totalMs);
+    expect(totals({ isEmulated: true })).toEqual(totals({}).map((ms) => ms + EMULATED_MS));
   });
 
   test('convergence is not known without a dirty rate, and never claimed', () => {

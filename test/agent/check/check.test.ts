@@ -214,7 +214,7 @@ describe('the report', () => {
   const input: CheckInput = {
     certificate: { name: 'CN=host-a', end: 2_000_000_000 },
     channel: { destination: FACTS, identities: ['CN:host-b'], roundTripMs: 20, bitsPerSecond: 1e8 },
-    packing: { packBytesPerMs: 500e3, unpackBytesPerMs: 900e3, ratio: 0.4 },
+    packing: { packBytesPerMs: 500e3, coreBytesPerMs: 300e3, unpackBytesPerMs: 900e3, ratio: 0.4 },
     ...{ threads: 2, base: undefined, guestBytes: 2 ** 32, downtimeLimitMs: 300, nowMs: 1_900_000_000_000 },
   };
   const itemsOf = (change: Partial<CheckInput>) => {
@@ -272,7 +272,12 @@ describe('the report', () => {
 
 test('packing is measured with one thread and with several', async () => {
   for (const threads of [1, 2]) {
-    const { packBytesPerMs, unpackBytesPerMs, ratio } = await measurePacking('fixed:lz4', threads, 30);
+    const { packBytesPerMs, coreBytesPerMs, unpackBytesPerMs, ratio } = await measurePacking(
+      'fixed:lz4',
+      threads,
+      30,
+    );
+    expect(coreBytesPerMs).toBeGreaterThan(0);
     expect(packBytesPerMs).toBeGreaterThan(0);
     expect(unpackBytesPerMs).toBeGreaterThan(0);
     expect(ratio).toBeGreaterThan(0.1);

@@ -30,7 +30,7 @@ beforeAll(async () => {
     bytesSource(first.subarray(0, 5 * PAGE + 40), 'first'),
     bytesSource(second.subarray(0, 5 * PAGE + 50), 'second'),
   ];
-  const { bytes, summary } = await encoded(images, { strategy: 'smallest' });
+  const { bytes, summary } = await encoded(images, { strategy: 'smallest', maxFrameBytes: 1 << 20 });
   expect(Object.keys(summary.codecs)).toEqual(
     expect.arrayContaining(['zero', 'fill', 'same-as', 'unchanged', 'xbzrle']),
   );
@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 /** The damage is found, said once, and no image comes of it. */
 async function expectRefused(damaged: Uint8Array, where: string): Promise<PageferryError> {
-  const { error, sinks } = await attempt(damaged);
+  const { error, sinks } = await attempt(damaged, { maxFrameBytes: 1 << 20 });
   expect(error, where).toBeInstanceOf(PageferryError);
   expect((error as Error).message, where).toMatch(/.{20}/);
   for (const { finished, aborted } of sinks) expect([finished, aborted], where).toEqual([0, 1]);

@@ -17,6 +17,15 @@ export const SMALL_ENCODER = { deltaBudgetBytes: 4 << 20, indexPages: 1024, zstd
 /** The smallest limit that the encoder's frames fit. */
 export const SMALL_DECODER = { maxFrameBytes: 132 << 20, zstd: null } as const;
 
+/**
+ * Options of a decoder with buffers for the frames that the header of `stream` announces: V8 collects
+ * garbage for every large memory.
+ */
+function decoderFor(stream: Uint8Array): DecoderOptions {
+  const announced = stream.length < 20 ? 0 : Buffer.from(stream.buffer, stream.byteOffset).readUInt32LE(16);
+  return { ...SMALL_DECODER, maxFrameBytes: Math.min(announced, SMALL_DECODER.maxFrameBytes) };
+}
+
 export interface Encoded {
   readonly bytes: Uint8Array;
   readonly summary: StreamSummary;
@@ -71,7 +80,7 @@ export async function decoded(
       names.push(name);
       return sinks[sinks.push(bytesSink()) - 1]!;
     },
-    { ...SMALL_DECODER, ...options },
+    { ...decoderFor(stream), ...options },
   );
   for (let from = 0; from < stream.length; from += pieceBytes)
     await decoder.push(stream.subarray(from, from + pieceBytes));
@@ -111,7 +120,7 @@ export async function attempt(
 ): Promise<{ error: unknown; sinks: readonly WatchedSink[] }> {
   const sinks: WatchedSink[] = [];
   const decoder = await createDecoder(() => sinks[sinks.push(watchedSink()) - 1]!, {
-    ...SMALL_DECODER,
+    ...decoderFor(stream),
     ...options,
   });
   try {

@@ -20,10 +20,10 @@ export interface ModeCosts {
 export const COSTS_ORIGIN =
   'recorded with QEMU 7.2, guests of 384 MiB that were stopped, on one host of two cores, November 2026 (npm run bench -- agent-cpu --guest NAME)';
 
-const PLAIN = { sourceSeconds: 0.8, destinationSeconds: 2, serialSeconds: 2, resendCost: 1 };
-const ZSTD = { sourceSeconds: 3.9, destinationSeconds: 1.3 };
+const PLAIN = { sourceSeconds: 0.5, destinationSeconds: 1.6, serialSeconds: 1.6, resendCost: 1 };
+const ZSTD = { sourceSeconds: 4.4, destinationSeconds: 1.6 };
 /** The two agents besides QEMU's plain pre-copy, with pages that are not compressed. */
-const AGENTS = { sourceSeconds: 5, destinationSeconds: 5.8, serialSeconds: 3.5, resendCost: 0.5 };
+const AGENTS = { sourceSeconds: 4.7, destinationSeconds: 5.4, serialSeconds: 3.5, resendCost: 0.5 };
 /** CPU seconds for a GiB of pages that the packing threads take for LZ4. */
 const LZ4_SECONDS = 1.5;
 /**
@@ -51,7 +51,7 @@ export const MODES: readonly ModeCosts[] = [
   { name: 'plain', wireRatio: () => 1, ...PLAIN },
   {
     ...{ name: 'multifd', wireRatio: () => 1 },
-    ...{ sourceSeconds: 0.6, destinationSeconds: 0.8, serialSeconds: 0.8, resendCost: 1 },
+    ...{ sourceSeconds: 0.5, destinationSeconds: 0.55, serialSeconds: 0.8, resendCost: 1 },
   },
   ...LEVELS.map(
     ({ level, savings, cpu }): ModeCosts => ({
@@ -84,4 +84,4 @@ export const POSTCOPY_DOWNTIME_MS = 150;
 /** Memory of a guest of which nothing is known: ratios of a compiling guest. */
 export const ASSUMED_MEMORY: MemorySample = { bytes: 0, dataFraction: 0.6, lz4Ratio: 0.42, zstdRatio: 0.28 };
 /** LZ4 of a core of the recorded host (`coreBytesPerMs` of `packing-speed.ts`), in bytes per ms of CPU. */
-export const RECORDED_CORE_BYTES_PER_MS = 300e3;
+export const RECORDED_CORE_BYTES_PER_MS = 200e3;

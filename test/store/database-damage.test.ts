@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { withStore } from '../../src/cli/store/options.js';
 import { bytesSource } from '../../src/image/memory.js';
 import { listSnapshots } from '../../src/store/list.js';
 import { lmdbDamage } from '../../src/store/lmdb-file.js';
@@ -29,6 +30,16 @@ function copyOf(): string {
   return path;
 }
 
+test('errors of LMDB itself name the store and the check', async () => {
+  const dir = copyOf();
+  const work = async () => {
+    throw new Error('MDB_CORRUPTED: Located page was wrong type');
+  };
+  await expect(withStore({ store: dir, 'key-file': undefined }, work)).rejects.toThrow(
+    `${dir}: cannot read the database: MDB_CORRUPTED: Located page was wrong type; run store check`,
+  );
+});
+
 describe('a database that is missing or no file', () => {
   const kinds: Record<string, [(path: string) => void, RegExp]> = {
     removed: [() => {}, /does not exist/],
@@ -52,6 +63,16 @@ describe('a database that is missing or no file', () => {
         fs.statSync(join(store.dir, 'packs', '00000001.pack')).size,
       );
     });
+
+  test('a store.json that is no file', async () => {
+    for (const make of [fs.mkdirSync, (path: string) => run('mkfifo', [path])]) {
+      const dir = copyOf();
+      const path = join(dir, 'store.json');
+      fs.rmSync(path);
+      make(path);
+      await expect(openStore(dir)).rejects.toThrow(`${path}: is no regular file`);
+    }
+  });
 
   test('a lock file that is no file', async () => {
     for (const make of [fs.mkdirSync, (path: string) => fs.symlinkSync(path, path)]) {

@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bitRate, craftedHead, craftedRound, DelayRelay } from '../build/internal.mjs';
+import { AGENT_READY, logged } from './agent/log.mjs';
 import { print, printTable, writeRows } from './kernels/suite.mjs';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const READY = /warm-up (finished|failed)/;
 const GUEST_BYTES = 16 << 20;
 /** Round trips in which the window grows. */
 const START_ROUND_TRIPS = 8;
@@ -164,14 +164,7 @@ async function startAgent(args) {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = new Promise((resolve) => agent.once('exit', resolve));
-  let text = '';
-  await new Promise((resolve, reject) => {
-    agent.stderr.on('data', (bytes) => {
-      text += bytes;
-      if (READY.test(text)) resolve();
-    });
-    ended.then(() => reject(new Error(text)));
-  });
+  await logged(agent, [AGENT_READY]);
   return () => {
     agent.kill('SIGKILL');
     return ended;

@@ -16,6 +16,7 @@ import {
   startMachine,
   waitForChecks,
 } from '../build/internal.mjs';
+import { AGENT_READY, logged, within } from './agent/log.mjs';
 import { print, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { seeded } from './seeded.mjs';
 
@@ -25,8 +26,6 @@ const CUT_EVERY = 3;
 /** A cut happens within the first bytes on the wire, this many at most. */
 const MAX_CUT_BYTES = 6e6;
 const LIMIT_MS = 60_000;
-/** Logged by an agent once it listens. */
-const READY = /warm-up (finished|failed)/;
 const SETTLE_MS = 5000;
 
 export async function run(argv) {
@@ -102,14 +101,15 @@ class Soak {
     const { count } = checkerReport(machine.serial());
     await machine.migrate(`unix:${this.hosts[from].socket}`, { capabilities: ['return-path'] });
     const error = await within(
+      LIMIT_MS,
       machine.migrated().then(
         () => undefined,
         (cause) => cause,
       ),
-      `migration ${number}`,
+      () => `migration ${number}`,
     );
     const [current, other] = error ? [machine, destination] : [destination, machine];
-    await within(waitForChecks(current, count + 3), `the guest after migration ${number}`);
+    await within(LIMIT_MS, waitForChecks(current, count + 3), () => `the guest after migration ${number}`);
     const { bad } = checkerReport(current.serial());
     if (bad > 0) this.errors.push(`migration ${number}: ${bad} bad pages`);
     if (error && !cut) this.errors.push(`migration ${number} failed: ${error.message}`);
@@ -188,16 +188,10 @@ class Host {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.agents.push(child);
-    return await new Promise((resolve, reject) => {
-      let log = '';
-      child.stderr.on('data', (text) => {
-        log += text;
-        this.reasons.push(
-          ...[...String(text).matchAll(/error migration \d+: failed: (.*)/g)].map(([, reason]) => reason),
-        );
-        if (READY.test(log)) resolve(log);
-      });
-      child.once('exit', () => reject(new Error(`an agent exited: ${log}`)));
+    return await logged(child, [AGENT_READY], (text) => {
+      this.reasons.push(
+        ...[...text.matchAll(/error migration \d+: failed: (.*)/g)].map(([, reason]) => reason),
+      );
     });
   }
 
@@ -232,17 +226,4 @@ function connectSockets(one, other) {
   other.pipe(one);
   one.on('error', () => other.destroy()).on('close', () => other.destroy());
   other.on('error', () => one.destroy()).on('close', () => one.destroy());
-}
-
-/** Reject if `promise` takes longer than LIMIT_MS. */
-async function within(promise, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: no result for ${LIMIT_MS} ms`)), LIMIT_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

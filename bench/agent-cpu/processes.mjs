@@ -5,12 +5,14 @@ import { rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cpuSeconds, DelayRelay } from '../../build/internal.mjs';
+import { cpuSeconds, DelayRelay, IS_ON_DESTINATION } from '../../build/internal.mjs';
+import { AGENT_READY, found, logged, RELAY_READY, within } from '../agent/log.mjs';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const RELAY = fileURLToPath(new URL('relay.mjs', import.meta.url));
-const AGENT_READY = /warm-up (finished|failed)/;
-const RELAY_READY = /listening/;
+const AGENT_ENDED = new RegExp(`${IS_ON_DESTINATION}|failed:`);
+/** Longest wait for the end of a stream after its last byte is written. */
+const END_LIMIT_MS = 60_000;
 /** As much as QEMU writes in one call. */
 const WRITE_BYTES = 128 << 10;
 /** Round trip of a shaped link. */
@@ -43,7 +45,11 @@ export async function sendThrough({ folder, kind, stream, bitsPerSecond, strateg
     const before = cpuOf();
     const startedUs = nowUs();
     await write(join(folder, 'source.sock'), stream);
-    await Promise.all([sink.ended, source.ended]);
+    await within(
+      END_LIMIT_MS,
+      Promise.all([sink.ended, source.ended]),
+      () => `${sink.bytes} of ${stream.length} bytes arrived\n${source.log()}${destination.log()}`,
+    );
     const endedUs = nowUs();
     const after = cpuOf();
     if (sink.bytes !== stream.length)
@@ -78,18 +84,11 @@ async function startSide(side, port, { folder, kind, strategy, nodeArguments }) 
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   let log = '';
-  const found = (pattern) =>
-    new Promise((resolve, reject) => {
-      const look = () => pattern.test(log) && resolve();
-      child.stderr.on('data', look);
-      exited.then(() => reject(new Error(log)));
-      look();
-    });
   child.stderr.on('data', (text) => {
     log += text;
   });
-  await found(kind === 'agents' ? AGENT_READY : RELAY_READY);
-  const ended = kind === 'agents' && side === 'source' ? found(/runs on the destination|failed:/) : undefined;
+  await logged(child, [kind === 'agents' ? AGENT_READY : RELAY_READY]);
+  const ended = kind === 'agents' && side === 'source' ? found(child, [AGENT_ENDED]) : undefined;
   ended?.catch(() => {});
   return {
     pid: child.pid,
@@ -136,6 +135,7 @@ async function write(path, stream) {
       onReady = resolve;
       if (socket.write(stream.subarray(at, at + WRITE_BYTES))) resolve();
     });
+  if (failure) throw failure;
   socket.end();
   socket.resume();
 }

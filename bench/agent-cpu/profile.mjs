@@ -1,11 +1,12 @@
 // CPU time by part of the work, from the profiles that Node writes with --cpu-prof.
 import { readdirSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const DIST = new URL('../../dist/', import.meta.url);
 const BUNDLE = 'cli-agent.js';
-const SOURCE_MARK = /^\/\/ (src\/.*\.ts)$/;
+const BUNDLE_MAP = new URL('../../build/cli-agent.js.map', import.meta.url);
 
 /** A worker that waits for a job in `Atomics.wait`, which V8's profiler takes for work. */
 const WAITING = 'waiting for a job';
@@ -57,23 +58,19 @@ export function partsOf(folder, { startedUs, endedUs }) {
 
 export const PART_NAMES = PARTS.map(([name]) => name).filter((name) => name !== WAITING);
 
-let bundleFiles;
+let bundleMap;
 
-function describe({ functionName, url, lineNumber }) {
-  const isBundle = url.endsWith(`/${BUNDLE}`);
-  bundleFiles ??= filesByLine(readFileSync(new URL(BUNDLE, DIST), 'utf8'));
+function describe({ functionName, url, lineNumber, columnNumber }) {
   const index = /^wasm-function\[(\d+)\]$/.exec(functionName)?.[1];
   const kernel = url.startsWith('wasm') ? kernelName(index, functionName) : '';
-  return { name: functionName || '(anonymous)', url, kernel, file: isBundle ? bundleFiles[lineNumber] : '' };
+  const file = url.endsWith(`/${BUNDLE}`) ? sourceFile(lineNumber, columnNumber) : '';
+  return { name: functionName || '(anonymous)', url, kernel, file };
 }
 
-/** Source file of each line of a bundle: the bundler writes it before the file's code. */
-function filesByLine(text) {
-  let file = '';
-  return text.split('\n').map((line) => {
-    file = SOURCE_MARK.exec(line)?.[1] ?? file;
-    return file;
-  });
+/** Source file of a place in the bundle, from the root of the repository: src/... */
+function sourceFile(line, column) {
+  bundleMap ??= new SourceMap(JSON.parse(readFileSync(BUNDLE_MAP, 'utf8')));
+  return bundleMap.findEntry(line, column).originalSource?.replace(/^(\.\.\/)+/, '') ?? '';
 }
 
 let exportNames;

@@ -12,6 +12,7 @@ import {
   startMachine,
   waitForChecks,
 } from '../../build/internal.mjs';
+import { AGENT_READY, logged, RELAY_READY } from './log.mjs';
 import { GUESTS, MODES } from './modes.mjs';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -19,8 +20,7 @@ const RELAY = fileURLToPath(new URL('../agent-cpu/relay.mjs', import.meta.url));
 const DOWNTIME_LIMIT_MS = 300;
 const PORTS = { qemu: 7790, agent: 7788 };
 const WARM_COUNT = 30;
-/** Logged by an agent once it is warm, and by a relay. */
-const READY = { agent: /warm-up (finished|failed)/, relay: /listening/ };
+const READY = { agent: AGENT_READY, relay: RELAY_READY };
 /** Logged by the source agent once it knows what a decision needs, as it does long before a migration. */
 const MEASURED = /measured for direct migrations|not measured yet/;
 /** Logged by it at the end. */
@@ -162,14 +162,9 @@ async function startBetween({ folder, mode }, destination, children) {
     child.once('exit', () => running.delete(child));
     const measures = isDirect && side === 'source';
     const ready = measures && isStarted ? [DECIDED] : [READY[between], ...(measures ? [MEASURED] : [])];
-    let log = '';
-    return new Promise((resolve, reject) => {
-      child.stderr.on('data', (text) => {
-        log += text;
-        if (side === 'source') children.log = log;
-        if (ready.every((pattern) => pattern.test(log))) resolve();
-      });
-      child.once('exit', () => reject(new Error(`the ${side} ${between} exited: ${log}`)));
+    if (side === 'source') children.log = '';
+    return logged(child, ready, (text) => {
+      if (side === 'source') children.log += text;
     });
   };
   const host = ADDRESSES.destination;

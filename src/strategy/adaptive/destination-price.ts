@@ -1,4 +1,4 @@
-import { type DestinationSpeed, pageMs, unpackMs } from '../destination.js';
+import { pageMs, unpackMs } from '../destination.js';
 import type { GroupView, Packing, StreamState } from '../strategy.js';
 import { type Bottleneck, coresOf } from './bottleneck-estimator.js';
 
@@ -51,29 +51,17 @@ export class DestinationPrice {
     const { destination, linkBitsPerSecond, floorMsPerMiB = 0 } = state;
     const bytesRead = state.bytesRead ?? this.bytesRead + group.bytes;
     const bytes = Math.max(group.bytes, bytesRead - this.bytesRead);
-    const kept = keptAfter(nowMs - this.atMs, bytes);
+    // The weight that recent choices keep: by time or by bytes, whichever is more.
+    const kept = Math.exp(-Math.min(Math.max(0, nowMs - this.atMs) / MEMORY_MS, bytes / MEMORY_BYTES));
     this.atMs = nowMs;
     this.bytesRead = bytesRead;
     const { expectedMs = 0, expectedBytes = group.bytes } = packing;
-    const ms = destination ? destinationMsOf(destination, group, packing, bytes) : 0;
     recent.bytes = kept * recent.bytes + bytes;
     recent.coresMs =
       kept * recent.coresMs + (expectedMs + (floorMsPerMiB * bytes) / 2 ** 20) / coresOf(state);
     recent.linkMs = kept * recent.linkMs + (expectedBytes * 8000) / linkBitsPerSecond;
-    recent.destinationMs = kept * recent.destinationMs + ms;
+    recent.destinationMs *= kept;
+    if (destination)
+      recent.destinationMs += pageMs(destination, bytes) + unpackMs(destination, packing.name, group.bytes);
   }
-}
-
-function destinationMsOf(
-  destination: DestinationSpeed,
-  group: GroupView,
-  packing: Packing,
-  imageBytes: number,
-): number {
-  return pageMs(destination, imageBytes) + unpackMs(destination, packing.name, group.bytes);
-}
-
-/** Return the weight that recent choices keep: by time or by bytes, whichever is more. */
-function keptAfter(ms: number, bytes: number): number {
-  return Math.exp(-Math.min(Math.max(0, ms) / MEMORY_MS, bytes / MEMORY_BYTES));
 }

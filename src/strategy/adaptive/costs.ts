@@ -103,9 +103,9 @@ export class PackingCosts {
     this.slowness = Math.min(MAX_SLOWNESS, Math.max(1, warmMs / FLOOR_MS_PER_MIB));
   }
 
-  /** Return whether a trial is useful: once, without results and signs of a slow machine. */
-  takeTrial(): boolean {
-    return !this.hasResults && this.slowness === 1 && this.trials-- > 0;
+  /** Return whether a trial is useful: once, without results; unless it is cheap, only on a fast machine. */
+  takeTrial(isCheap: boolean): boolean {
+    return !this.hasResults && (isCheap || this.slowness === 1) && this.trials-- > 0;
   }
 
   /** Return the expected cost of an option for a group. The object is reused by the next call. */

@@ -21,10 +21,14 @@ const MIN_FAST_LINK_PRICE = 0.5;
 const MIN_FAST_LINK_PRICE_OF_FEW = 1.02;
 const FEW_THREADS = 2;
 /**
- * Price above which one group is packed as a trial although the initial estimates advise against it. Without
- * it, a machine that is faster than the estimates would send raw pages for too long.
+ * Where only the initial estimates speak against packing, one group is packed as a trial: above
+ * `TRIAL_PRICE`; or above 1, if it would pay on a machine `TRIAL_SPEED` times as fast and takes at most
+ * `TRIAL_SHARE` of the remaining time. Without it, a machine that is faster than the estimates would send raw
+ * pages for too long.
  */
 const TRIAL_PRICE = 3;
+const TRIAL_SPEED = 4;
+const TRIAL_SHARE = 0.02;
 /** Number of uncompressed groups whose time on the link is the backlog that counts as enough. */
 const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
@@ -80,7 +84,9 @@ function cheapestOf(
   costs.assumeSpeed(state);
   const cores = coresOf(state);
   // The time in which all other work ends: the link's backlog, and the rest of the image at the pace so far.
-  const othersEndMs = Math.max(restMs(state), linkBacklogMs + state.pendingMs / cores);
+  const remainingMs = restMs(state);
+  const othersEndMs = Math.max(remainingMs, linkBacklogMs + state.pendingMs / cores);
+  let isTrialCheap = false;
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.hasZstd) continue;
     const { ms, bytes } = costs.expect(option, group);
@@ -94,12 +100,17 @@ function cheapestOf(
     const receiveMs = destination ? unpackMs(destination, option.packing.name, group.bytes) : 0;
     const linkMs = bytes / linkBytesPerMs + idleMs;
     const cost = packMs + bytePrice * linkMs + Math.max(1, bytePrice) * lateMs + destinationPrice * receiveMs;
+    if (option.packing.name === 'lz4') {
+      const savedMs = group.bytes / linkBytesPerMs - linkMs;
+      isTrialCheap = packMs / TRIAL_SPEED < bytePrice * savedMs && ms < TRIAL_SHARE * remainingMs;
+    }
     if (cost < lowestCost) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
       lowestCost = cost;
     }
   }
-  if (chosen.name === 'raw' && bytePrice > TRIAL_PRICE && costs.takeTrial()) return { name: 'lz4' };
+  const isTrialUseful = bytePrice > (isTrialCheap ? 1 : TRIAL_PRICE);
+  if (chosen.name === 'raw' && isTrialUseful && costs.takeTrial(isTrialCheap)) return { name: 'lz4' };
   return chosen;
 }
 

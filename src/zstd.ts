@@ -96,12 +96,7 @@ export function createCompressStream(options: CompressOptions = {}): ByteTransfo
  * with the error. @throws PageferryError `bad-argument`
  */
 export function createDecompressStream(options: DecompressOptions = {}): ByteTransform {
-  const limits = decompressLimits(
-    'createDecompressStream',
-    options,
-    Number.POSITIVE_INFINITY,
-    DEFAULT_WINDOW_BYTES,
-  );
+  const limits = decompressLimits('createDecompressStream', options, Infinity, DEFAULT_WINDOW_BYTES);
   return byteTransform(() => ready().then(() => decompressed(limits)));
 }
 

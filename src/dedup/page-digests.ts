@@ -42,7 +42,7 @@ export class PageDigests {
     private readonly kernels: Kernels,
     readonly address = 0,
     private readonly capacity = 0,
-    private readonly maxCopied = Number.POSITIVE_INFINITY,
+    private readonly maxCopied = Infinity,
   ) {}
 
   /** Bytes of the digests on the heap. */

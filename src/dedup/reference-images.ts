@@ -77,7 +77,7 @@ export class ReferenceImages implements ReferencePages {
     this.dropOldest();
     const last = readable ? this.digestPages : 0;
     const image = {
-      digests: this.digests.create(this.kernels, pages, isLast ? last : Number.POSITIVE_INFINITY),
+      digests: this.digests.create(this.kernels, pages, isLast ? last : Infinity),
       source: readable,
     };
     this.images.push(image);

@@ -42,11 +42,11 @@ export async function viewer(): Promise<(page: Uint8Array, more?: Viewed) => Pag
       hasSimilar: similarBytes !== undefined,
       measure(name: CodecName) {
         if (name === 'raw') return page.length;
-        if (name === 'similar') return similarBytes ?? Number.POSITIVE_INFINITY;
+        if (name === 'similar') return similarBytes ?? Infinity;
         const codec = codecByName(name);
-        if (!codec.encode || (codec.base === 'parent' && !last)) return Number.POSITIVE_INFINITY;
+        if (!codec.encode || (codec.base === 'parent' && !last)) return Infinity;
         const bytes = codec.encode(context, at, page.length, out, page.length - 1, base);
-        return bytes < 0 ? Number.POSITIVE_INFINITY : bytes;
+        return bytes < 0 ? Infinity : bytes;
       },
     };
   };

@@ -177,7 +177,7 @@ async function migrate(
 /** QEMU's own estimate: what was sent in the last 100 ms or more. */
 class Bandwidth {
   /** Ms of a page; not known before the first measurement. */
-  pageMs = Number.POSITIVE_INFINITY;
+  pageMs = Infinity;
   private fromMs = 0;
   private pages = 0;
 

@@ -20,7 +20,7 @@ import { checkHasPages, noPagesError } from '../workloads.js';
 export const command = defineCommand({
   name: 'analyze',
   summary: 'classify pages, measure codecs and recommend a strategy',
-  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'IMAGE...', min: 1, max: Infinity },
   options: {
     link: { value: 'RATE', help: 'rate of the link to recommend for', parse: bitRate, default: '1Gbit' },
     'page-bytes': { value: 'N', help: 'page size: 4096, 16384 or 65536', parse: pageBytes, default: '4096' },

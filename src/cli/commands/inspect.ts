@@ -23,7 +23,7 @@ const MAX_ROWS = 16;
 export const command = defineCommand({
   name: 'inspect',
   summary: 'describe an image file: format, addresses, notes',
-  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'IMAGE...', min: 1, max: Infinity },
   options: { format: FORMAT_OPTION, json: JSON_OPTION },
   details: [
     'The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too, and the images of a packed file are listed.',

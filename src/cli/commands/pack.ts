@@ -30,7 +30,7 @@ const DEFAULT_INDEX_PAGES = 2 ** 18;
 export const command = defineCommand({
   name: 'pack',
   summary: 'pack memory images into one stream',
-  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'IMAGE...', min: 1, max: Infinity },
   options: {
     output: {
       short: 'o',

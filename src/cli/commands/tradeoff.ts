@@ -21,7 +21,7 @@ import { fileWorkload, ownMemory, type Workload } from '../workloads.js';
 export const command = defineCommand({
   name: 'tradeoff',
   summary: 'measure which strategy is fastest at which link rate',
-  operands: { label: 'IMAGE|DIRECTORY...', min: 0, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'IMAGE|DIRECTORY...', min: 0, max: Infinity },
   options: {
     link: {
       value: 'RATE',

@@ -93,7 +93,7 @@ function techniqueName(name: string): string {
 function outage(text: string): NonNullable<LinkSpec['cut']> {
   const [at, length, ...rest] = text.split('+');
   const atMs = decimal(at!);
-  const forMs = length === undefined ? Number.POSITIVE_INFINITY : decimal(length);
+  const forMs = length === undefined ? Infinity : decimal(length);
   const isLength = forMs <= MAX_OUTAGE_MS || length === undefined;
   if (atMs <= MAX_OUTAGE_MS && isLength && rest.length === 0) return { atMs, forMs };
   throw new UsageError('not an outage; write its start in milliseconds, or start and length as 500+2000');

@@ -93,7 +93,7 @@ function chunkHolding(state: StreamState, maxGroupBytes: number, chunks: ChunkPo
   return () => {
     // With one thread, pages are copied while they are in its cache, and few chunks are reused.
     // Pages of large groups are copied too: these would hold too many chunks.
-    if (state.threads === 1 || isLarge(maxGroupBytes)) return Number.POSITIVE_INFINITY;
+    if (state.threads === 1 || isLarge(maxGroupBytes)) return Infinity;
     return chunks.takenCount < SPARSE_CHUNKS ? MIN_SPARSE_SHARE : MIN_HELD_SHARE;
   };
 }

@@ -166,9 +166,7 @@ export class EncodeQueue {
     const bytes = this.groupBytes();
     const { threads, maxGroupBytes, frame } = this.parts;
     const groups = frame.state.threads + SPARE_GROUPS;
-    const enoughBytes = isLarge(maxGroupBytes)
-      ? Number.POSITIVE_INFINITY
-      : groups * Math.max(bytes, MIN_QUEUED_GROUP_BYTES);
+    const enoughBytes = isLarge(maxGroupBytes) ? Infinity : groups * Math.max(bytes, MIN_QUEUED_GROUP_BYTES);
     const maxBytes = Math.min(maxQueuedFrameBytes(maxGroupBytes, threads.count), enoughBytes);
     if (this.inFlightBytes + bytes > maxBytes) return true;
     return frame.state.bytesAcked !== undefined && this.parts.writer.waitingBytes > MAX_WAITING_BYTES;

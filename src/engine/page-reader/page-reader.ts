@@ -151,7 +151,7 @@ export class PageReader {
   private readPage(number: number, page: number): Uint8Array {
     const { page: address, slots } = this.memory;
     this.reading.begin(number, page);
-    this.reading.advance(Number.POSITIVE_INFINITY);
+    this.reading.advance(Infinity);
     this.reading.decode(address);
     const bytes = Math.min(this.pageBytes, this.index.ends[number]!.bytes - page * this.pageBytes);
     return slots.kernels.bytes.subarray(address, address + bytes);

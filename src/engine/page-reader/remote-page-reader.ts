@@ -146,7 +146,7 @@ export class RemotePageReader extends PageReader {
  */
 function advance(resolver: PageResolver): FrameNeeded | undefined {
   try {
-    resolver.advance(Number.POSITIVE_INFINITY);
+    resolver.advance(Infinity);
     return undefined;
   } catch (error) {
     if (error instanceof FrameNeeded) return error;

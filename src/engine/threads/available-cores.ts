@@ -21,7 +21,7 @@ export function usefulThreads(asked: number): number {
 /** Return the lowest quota, in cores, of this process's cgroup and its ancestors. */
 function cpuQuota(): number {
   const fs = nodeModule<typeof import('node:fs')>('node:fs');
-  if (!fs || globalThis.process?.platform !== 'linux') return Number.POSITIVE_INFINITY;
+  if (!fs || globalThis.process?.platform !== 'linux') return Infinity;
   const read = (file: string) => {
     try {
       return fs.readFileSync(file, 'utf8');
@@ -40,5 +40,5 @@ function cpuQuota(): number {
  */
 export function quotaOf(text: string): number {
   const [quota, period] = text.trim().split(' ').map(Number);
-  return quota! > 0 && period! > 0 ? quota! / period! : Number.POSITIVE_INFINITY;
+  return quota! > 0 && period! > 0 ? quota! / period! : Infinity;
 }

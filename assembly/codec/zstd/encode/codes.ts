@@ -86,9 +86,12 @@ export function convertSequences(scratch: usize, sequences: usize, codes: usize,
       codes,
       literalCode | (matchCode << 8) | (offsetCode << 16) | ((lengthBits + offsetCode) << 24),
     );
-    countCode(scratch + LITERAL_COUNTS + (literalCode << 2));
-    countCode(scratch + MATCH_COUNTS + (matchCode << 2));
-    countCode(scratch + OFFSET_COUNTS + (offsetCode << 2));
+    const literalSlot = scratch + (literalCode << 2);
+    store<u32>(literalSlot, load<u32>(literalSlot, LITERAL_COUNTS) + 1, LITERAL_COUNTS);
+    const matchSlot = scratch + (matchCode << 2);
+    store<u32>(matchSlot, load<u32>(matchSlot, MATCH_COUNTS) + 1, MATCH_COUNTS);
+    const offsetSlot = scratch + (offsetCode << 2);
+    store<u32>(offsetSlot, load<u32>(offsetSlot, OFFSET_COUNTS) + 1, OFFSET_COUNTS);
     sequences += 8;
     codes += 4;
   }
@@ -109,8 +112,4 @@ export function literalCodeOf(scratch: usize, literals: u32): u32 {
 /** Return the code of a match's bytes - 3. */
 export function matchCodeOf(scratch: usize, match: u32): u32 {
   return match < LONG_MATCH ? load<u8>(scratch + match, MATCH_CODES) : 31 - <u32>clz(match) + LONG_MATCH_CODE;
-}
-
-function countCode(slot: usize): void {
-  store<u32>(slot, load<u32>(slot) + 1);
 }

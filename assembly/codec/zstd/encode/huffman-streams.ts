@@ -48,7 +48,7 @@ function writeStream(codes: usize, from: usize, end: usize, out: usize): usize {
     const width = a + b + upper;
     bits = (bits >> width) | joined;
     bitCount = (bitCount + width) & 0xff;
-    store<u64>(out, bits >> (64 - bitCount));
+    store<u64>(out, bits >> (0 - bitCount));
     out += <usize>(bitCount >> 3);
     bitCount &= 7;
   }

@@ -39,6 +39,8 @@ export class StoreDatabase {
   private readonly features: Binary<number>;
   private readonly state: Binary<string>;
   private readonly reference = new Uint8Array(REFERENCE_BYTES);
+  /** Runs at the start of each transaction; throws if this process must not write. */
+  beforeTransaction: (() => void) | undefined;
 
   constructor(
     private readonly root: RootDatabase,
@@ -58,7 +60,10 @@ export class StoreDatabase {
   /** Run `work` in one transaction: all of it is stored durably, or nothing. @throws PageferryError `io` */
   transaction<T>(work: () => T): T {
     try {
-      return this.root.transactionSync(work);
+      return this.root.transactionSync(() => {
+        this.beforeTransaction?.();
+        return work();
+      });
     } catch (cause) {
       throw databaseError(cause);
     }

@@ -266,17 +266,19 @@ export class Store {
     // The lock of an encrypted store does not name a snapshot.
     const shown = this.context.secrets.isEncrypted ? action.split(' ')[0]! : action;
     const lock = await takeLock(db, dir, shown, { waitMs: waitMs ?? 0, signal });
+    // Within a transaction no other process can take the lock.
+    const clean = () => db.transaction(() => removeUncommitted(dir, db));
+    db.beforeTransaction = lock.check;
     try {
+      clean();
       db.refresh();
-      removeUncommitted(dir, db);
       return await work();
     } catch (error) {
       // The uncommitted bytes may have filled the disk.
-      ignoreFailure(() => {
-        if (db.transaction(lock.isHeld)) removeUncommitted(dir, db);
-      });
+      ignoreFailure(clean);
       throw error;
     } finally {
+      db.beforeTransaction = undefined;
       lock.release();
     }
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bytesSource } from '../../src/image/memory.js';
 import type { PageSource } from '../../src/page/source.js';
+import { sleep } from '../../src/page/sync.js';
 import { openDatabase } from '../../src/store/database.js';
 import { takeLock } from '../../src/store/lock.js';
 import { createStore, openStore } from '../../src/store.js';
@@ -17,12 +18,12 @@ const stores = storeFolder();
 const image = guestImage(PAGE, 1).slice(0, 40 * PAGE);
 
 /** A source that gives its bytes only after `open`. */
-function slowSource(): { readonly source: PageSource; open(): void } {
+function slowSource(bytes = image): { readonly source: PageSource; open(): void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const inner = bytesSource(image, 'slow');
+  const inner = bytesSource(bytes, 'slow');
   return { source: { name: 'slow', read: async (into) => opened.then(() => inner.read(into)) }, open };
 }
 
@@ -64,6 +65,42 @@ describe('a second writer', () => {
     await store.remove('a');
     await db.close();
   });
+});
+
+test('a writer that lost its lock while it was suspended stores nothing, and overwrites nothing', async () => {
+  const store = await stores.create();
+  await store.put(bytesSource(image, 'a'), { name: 'a' });
+  await store.put(bytesSource(image.slice(PAGE), 'unused'), { name: 'unused' });
+  const { source, open } = slowSource(new Uint8Array(randomBytes(16 * PAGE)));
+  const suspended = expect(store.put(source, { name: 'slow' })).rejects.toMatchObject({
+    code: 'busy',
+    message: expect.stringMatching(/another process has taken the lock.*; run the command again$/),
+  });
+  const db = await openDatabase(store.dir);
+  for (;;) {
+    db.refresh();
+    const owner = db.value<Record<string, unknown>>('writer');
+    // The record of a process in another container that has not renewed it.
+    if (owner) {
+      const record = { ...owner, scope: 'another container', renewedMs: Date.now() - 120_000 };
+      db.transaction(() => db.putValue('writer', record));
+      break;
+    }
+    await sleep(1);
+  }
+  // Removing takes the lock; the next writer finds it free.
+  const other = await openStore(store.dir);
+  await other.remove('unused');
+  const noise = new Uint8Array(randomBytes(16 * PAGE));
+  await other.put(bytesSource(noise, 'b'), { name: 'b' });
+  open();
+  await suspended;
+  expect(other.list().map(({ name }) => name)).toEqual(['a', 'b']);
+  expect((await other.check({ readData: true })).problems).toEqual([]);
+  expect(await imageOf(other, 'b')).toEqual(noise);
+  await other.put(bytesSource(image.slice(PAGE), 'c'), { name: 'c' });
+  expect((await other.check({ readData: true })).problems).toEqual([]);
+  for (const each of [db, other, store]) await each.close();
 });
 
 test('a snapshot that is open is read after rm and gc', async () => {

@@ -261,8 +261,17 @@ export async function openDatabase(
       // Unused bytes of the database are zeroed: otherwise they could hold pages of guests, or keys.
       noMemInit: false,
     });
-    return new StoreDatabase(root, cipher);
+    const database = new StoreDatabase(root, cipher);
+    try {
+      database.refresh();
+      database.pack(0);
+    } catch (cause) {
+      // No transaction: LMDB locks a byte of a file by the process id.
+      if (cause instanceof TypeError) throw await sameProcessId(root, dir, cause);
+    }
+    return database;
   } catch (cause) {
+    if (cause instanceof PageferryError) throw cause;
     const remedy = /permission denied|read-only/i.test(String(cause))
       ? '; its files are written to also by programs that read: make them writable, or copy the store'
       : '';
@@ -270,6 +279,14 @@ export async function openDatabase(
       cause,
     });
   }
+}
+
+async function sameProcessId(root: RootDatabase, dir: string, cause: unknown): Promise<PageferryError> {
+  await root.close();
+  const message =
+    `${dir}: another process that reads or writes this store has the same process id ${process.pid}, in another container; ` +
+    'try again when it has ended, or run both with one PID namespace';
+  return new PageferryError('busy', message, { cause });
 }
 
 function entryCount(database: { getStats(): object }): number {

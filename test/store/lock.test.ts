@@ -1,5 +1,5 @@
 // One program writes to a store at a time; the others get its name, or wait. Readers never wait.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { sleep } from '../../src/page/sync.js';
 import { openDatabase } from '../../src/store/database.js';
 import { takeLock } from '../../src/store/lock.js';
 import { createStore, openStore } from '../../src/store.js';
+import { CLI, ended } from '../cli/cli.js';
 import { guestImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
 import { imageOf, PAGE, storeFolder } from './support.js';
@@ -236,3 +237,30 @@ describe('reading pages', () => {
     await store.close();
   });
 });
+
+// Containers have process 1 each, and LMDB locks a byte of its file by the process id.
+const namespace = ['-pf', '--mount-proc', '--kill-child', process.execPath, CLI, 'store'];
+const hasNamespaces = spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status === 0;
+test.skipIf(!hasNamespaces)(
+  'a process of the same id in another container is named (skipped without root)',
+  async () => {
+    const store = await stores.create();
+    await store.put(bytesSource(image, 'a'), { name: 'a' });
+    await store.close();
+    const first = spawn('unshare', [...namespace, 'put', '-', '--name', 'b', '-s', store.dir]);
+    const firstEnded = ended(first);
+    const watching = await openDatabase(store.dir);
+    while (!watching.value('writer')) {
+      await sleep(10);
+      watching.refresh();
+    }
+    await watching.close();
+    const second = await ended(spawn('unshare', [...namespace, 'get', 'a', '-s', store.dir, '-o', '-']));
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^pageferry: .* has the same process id 1, in another container; .*\n$/),
+    });
+    first.stdin.end(image);
+    expect(await firstEnded).toMatchObject({ code: 0, stderr: '' });
+  },
+);

@@ -4,6 +4,7 @@ import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { checkDatabaseFile, databaseFolder } from './database-file.js';
 import { PLAIN_RECORDS, type RecordCipher } from './encryption/record-cipher.js';
+import { sameProcessId } from './errors.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
@@ -72,6 +73,11 @@ export class StoreDatabase {
   /** End the read transaction: the next read sees the latest state. */
   refresh(): void {
     this.root.resetReadTxn();
+  }
+
+  /** Number of the last transaction of any program. */
+  get lastTransaction(): number {
+    return (this.root.getStats() as { readonly lastTxnId: number }).lastTxnId;
   }
 
   async close(): Promise<void> {
@@ -267,7 +273,8 @@ export async function openDatabase(
       database.pack(0);
     } catch (cause) {
       // No transaction: LMDB locks a byte of a file by the process id.
-      if (cause instanceof TypeError) throw await sameProcessId(root, dir, cause);
+      await root.close();
+      throw cause instanceof TypeError ? sameProcessId(dir, cause) : cause;
     }
     return database;
   } catch (cause) {
@@ -279,14 +286,6 @@ export async function openDatabase(
       cause,
     });
   }
-}
-
-async function sameProcessId(root: RootDatabase, dir: string, cause: unknown): Promise<PageferryError> {
-  await root.close();
-  const message =
-    `${dir}: another process that reads or writes this store has the same process id ${process.pid}, in another container; ` +
-    'try again when it has ended, or run both with one PID namespace';
-  return new PageferryError('busy', message, { cause });
 }
 
 function entryCount(database: { getStats(): object }): number {

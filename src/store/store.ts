@@ -225,10 +225,18 @@ export class Store {
     return (await import('./gc/free-space.js')).freeSpace(this.context);
   }
 
-  /** Check the store, and with `readData` every byte of its packs. @throws PageferryError `io` */
+  /**
+   * Check the store, and with `readData` every byte of its packs. If another program writes meanwhile, what
+   * looks like damage is checked again as the only writer. @throws PageferryError `io`
+   */
   async check(options: CheckOptions = {}): Promise<CheckReport> {
     const { checkStore } = await import('./check/check.js');
-    return checkStore(this.context, options);
+    const { db } = this.context;
+    const before = db.lastTransaction;
+    const report = await checkStore(this.context, options);
+    if (report.problems.length === 0 || db.lastTransaction === before) return report;
+    const waiting = { ...options, waitMs: Number.POSITIVE_INFINITY };
+    return this.exclusively('check', waiting, () => checkStore(this.context, options));
   }
 
   /** Totals of the store. */

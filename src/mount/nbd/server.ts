@@ -56,7 +56,7 @@ export async function serveNbd(images: readonly ServedImage[], options: NbdOptio
   const { address, maxClients = DEFAULT_MAX_CLIENTS } = options;
   const clients = new Clients(new Exports(images), options);
   // A client may close its half of the connection and still wait for replies.
-  // TCP's keepalive ends the connection of a client whose host has vanished: it would keep its place for ever.
+  // Without TCP's keepalive, a client whose host has vanished would keep its place for ever.
   const server = createServer(
     { allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS },
     (socket) => clients.add(socket),

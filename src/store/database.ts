@@ -4,6 +4,7 @@ import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { checkDatabaseFile, databaseFolder } from './database-file.js';
 import { PLAIN_RECORDS, type RecordCipher } from './encryption/record-cipher.js';
+import { sameProcessId } from './errors.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
@@ -39,6 +40,8 @@ export class StoreDatabase {
   private readonly features: Binary<number>;
   private readonly state: Binary<string>;
   private readonly reference = new Uint8Array(REFERENCE_BYTES);
+  /** Runs at the start of each transaction; throws if this process must not write. */
+  beforeTransaction: (() => void) | undefined;
 
   constructor(
     private readonly root: RootDatabase,
@@ -58,7 +61,10 @@ export class StoreDatabase {
   /** Run `work` in one transaction: all of it is stored durably, or nothing. @throws PageferryError `io` */
   transaction<T>(work: () => T): T {
     try {
-      return this.root.transactionSync(work);
+      return this.root.transactionSync(() => {
+        this.beforeTransaction?.();
+        return work();
+      });
     } catch (cause) {
       throw databaseError(cause);
     }
@@ -67,6 +73,11 @@ export class StoreDatabase {
   /** End the read transaction: the next read sees the latest state. */
   refresh(): void {
     this.root.resetReadTxn();
+  }
+
+  /** Number of the last transaction of any program. */
+  get lastTransaction(): number {
+    return (this.root.getStats() as { readonly lastTxnId: number }).lastTxnId;
   }
 
   async close(): Promise<void> {
@@ -256,8 +267,18 @@ export async function openDatabase(
       // Unused bytes of the database are zeroed: otherwise they could hold pages of guests, or keys.
       noMemInit: false,
     });
-    return new StoreDatabase(root, cipher);
+    const database = new StoreDatabase(root, cipher);
+    try {
+      database.refresh();
+      database.pack(0);
+    } catch (cause) {
+      // No transaction: LMDB locks a byte of a file by the process id.
+      await root.close();
+      throw cause instanceof TypeError ? sameProcessId(dir, cause) : cause;
+    }
+    return database;
   } catch (cause) {
+    if (cause instanceof PageferryError) throw cause;
     const remedy = /permission denied|read-only/i.test(String(cause))
       ? '; its files are written to also by programs that read: make them writable, or copy the store'
       : '';

@@ -18,3 +18,11 @@ export function damageIn(dir: string, place: string, cause: unknown): unknown {
   const prefix = cause.message.startsWith(dir) ? '' : `${place}: `;
   return new PageferryError('bad-stream', `${prefix}${cause.message}${remedy}`, { cause });
 }
+
+/** Return the error for a store in use by a process with the same id, in another container. */
+export function sameProcessId(dir: string, cause: unknown): PageferryError {
+  const message =
+    `${dir}: another process that reads or writes this store has the same process id ${process.pid}, in another ` +
+    'container; try again when it has ended, or run both in one PID namespace';
+  return new PageferryError('busy', message, { cause });
+}

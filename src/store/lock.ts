@@ -8,6 +8,8 @@ import { sleep } from '../page/sync.js';
 import type { StoreDatabase } from './database.js';
 
 const KEY = 'writer';
+/** Database key of the number of the newest pack to which nothing is appended. */
+export const CLOSED_PACK = 'closedPack';
 const POLL_MS = 100;
 /**
  * Interval in which the writer renews its record, and age from which the record of a process that is not
@@ -32,8 +34,11 @@ interface Owner {
 
 /** The lock of a store, which this process has. */
 export interface WriterLock {
-  /** Whether this process still has it: a process that is suspended for a minute can lose it. */
-  isHeld(): boolean;
+  /**
+   * Check, within a transaction, that this process still has it: one that is suspended can lose it.
+   * @throws PageferryError `busy`
+   */
+  check(): void;
   release(): void;
 }
 
@@ -60,7 +65,9 @@ export async function takeLock(
   timer.unref();
   const isHeld = () => db.value<Owner>(KEY)?.token === token;
   return {
-    isHeld,
+    check() {
+      if (!isHeld()) throw lostError(dir);
+    },
     release() {
       clearInterval(timer);
       db.transaction(() => {
@@ -75,6 +82,8 @@ function tryLock(db: StoreDatabase, token: string, action: string): Owner | unde
   return db.transaction(() => {
     const owner = readOwner(db);
     if (owner && isAlive(owner)) return owner;
+    // A process elsewhere may be suspended and still append to the newest pack, after its committed bytes.
+    if (owner && owner.scope !== scope()) db.putValue(CLOSED_PACK, Math.max(0, ...db.packNumbers()));
     const { pid } = process;
     const record: Owner = {
       token,
@@ -142,6 +151,14 @@ function scope(): string {
   } catch {
     return os.hostname();
   }
+}
+
+function lostError(dir: string): PageferryError {
+  return new PageferryError(
+    'busy',
+    `${dir}: another process has taken the lock, because this one did not renew it for ${STALE_MS / 1000} s ` +
+      '(it was suspended, or a clock was changed): nothing more is stored; run the command again',
+  );
 }
 
 function busyError(dir: string, { pid, host, action, since }: Owner, waitMs: number): PageferryError {

@@ -5,6 +5,7 @@ import { PageferryError } from '../page/error.js';
 import { bytesOfHex } from './config.js';
 import type { StoreDatabase } from './database.js';
 import { type Checks, checkPackHeader, PACK_HEADER_BYTES, packHeader, packNumberOf } from './format.js';
+import { CLOSED_PACK } from './lock.js';
 import { packFolder, packPath } from './pack-files.js';
 import type { StoreContext } from './store-context.js';
 
@@ -139,7 +140,7 @@ export class PackWriter {
     const { db, dir } = this.store;
     const last = Math.max(0, ...db.packNumbers());
     const info = last === 0 ? undefined : db.pack(last);
-    if (!info || info.bytes >= this.packBytes) return;
+    if (!info || info.bytes >= this.packBytes || last <= (db.value<number>(CLOSED_PACK) ?? 0)) return;
     const path = packPath(dir, last);
     try {
       const file = fs.openSync(path, 'r+');

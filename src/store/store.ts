@@ -225,10 +225,18 @@ export class Store {
     return (await import('./gc/free-space.js')).freeSpace(this.context);
   }
 
-  /** Check the store, and with `readData` every byte of its packs. @throws PageferryError `io` */
+  /**
+   * Check the store, and with `readData` every byte of its packs. If another program writes meanwhile, what
+   * looks like damage is checked again as the only writer. @throws PageferryError `io`
+   */
   async check(options: CheckOptions = {}): Promise<CheckReport> {
     const { checkStore } = await import('./check/check.js');
-    return checkStore(this.context, options);
+    const { db } = this.context;
+    const before = db.lastTransaction;
+    const report = await checkStore(this.context, options);
+    if (report.problems.length === 0 || db.lastTransaction === before) return report;
+    const waiting = { ...options, waitMs: Number.POSITIVE_INFINITY };
+    return this.exclusively('check', waiting, () => checkStore(this.context, options));
   }
 
   /** Totals of the store. */
@@ -266,17 +274,19 @@ export class Store {
     // The lock of an encrypted store does not name a snapshot.
     const shown = this.context.secrets.isEncrypted ? action.split(' ')[0]! : action;
     const lock = await takeLock(db, dir, shown, { waitMs: waitMs ?? 0, signal });
+    // Within a transaction no other process can take the lock.
+    const clean = () => db.transaction(() => removeUncommitted(dir, db));
+    db.beforeTransaction = lock.check;
     try {
+      clean();
       db.refresh();
-      removeUncommitted(dir, db);
       return await work();
     } catch (error) {
       // The uncommitted bytes may have filled the disk.
-      ignoreFailure(() => {
-        if (db.transaction(lock.isHeld)) removeUncommitted(dir, db);
-      });
+      ignoreFailure(clean);
       throw error;
     } finally {
+      db.beforeTransaction = undefined;
       lock.release();
     }
   }

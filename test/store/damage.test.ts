@@ -1,11 +1,14 @@
 // `check` finds a flipped bit wherever it is, and names the snapshots and pages that it touches; a read of
 // such a page is an error, never other bytes.
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../../src/image/memory.js';
 import { openDatabase } from '../../src/store/database.js';
 import { openStore } from '../../src/store.js';
+import { CLI } from '../cli/cli.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
 import { PAGE, storeFolder } from './support.js';
@@ -166,4 +169,28 @@ describe('a flipped bit', () => {
     expect((await damaged.check({ readData: true })).problems).toEqual([]);
     await damaged.close();
   });
+});
+
+test('a store that changes during a check is not reported as damaged, and damage is', async () => {
+  const checked = await stores.create({ packBytes: 16 * PAGE });
+  const { dir } = checked;
+  for (const name of ['a', 'b'])
+    await checked.put(bytesSource(new Uint8Array(randomBytes(40 * PAGE)), name), { name });
+  const run = (...args: string[]) =>
+    expect(spawnSync(process.execPath, [CLI, 'store', ...args, '-s', dir]).status).toBe(0);
+  let changes = [
+    ['rm', 'a'],
+    ['gc', '--free-share', '0'],
+  ];
+  const onProgress = () => {
+    for (const args of changes.splice(0)) run(...args);
+  };
+  const sound = await checked.check({ readData: true, onProgress });
+  expect(sound).toMatchObject({ problems: [], damaged: [], snapshots: 1 });
+  const packs = fs.readdirSync(join(dir, 'packs')).sort();
+  flip(join(dir, 'packs', packs[0]!), 1000, 0);
+  changes = [['rm', 'b']];
+  const { problems, snapshots } = await checked.check({ readData: true, onProgress });
+  expect([problems.length, snapshots]).toEqual([1, 0]);
+  await checked.close();
 });

@@ -1,6 +1,7 @@
 // A database that is missing or damaged is an error before LMDB opens it: LMDB creates a missing file, with
 // which the next writer removes all packs, and trusts every number of a damaged one.
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -176,6 +177,21 @@ test('a pack that is missing or a FIFO: get leaves no file, and the store is nam
     expect(exported.stderr.split(dir)).toHaveLength(2);
     expect(fs.readdirSync(dir).sort()).toEqual(['meta', 'packs', 'store.json']);
   }
+});
+
+test('a pack that cannot be opened leaves no descriptor open', async () => {
+  const store = await stores.create({ packBytes: 65536 });
+  await store.put(bytesSource(new Uint8Array(randomBytes(64 * PAGE)), 'a'), { name: 'a' });
+  const packs = join(store.dir, 'packs');
+  const names = fs.readdirSync(packs).sort();
+  expect(names.length).toBeGreaterThan(2);
+  fs.rmSync(join(packs, names.at(-1)!));
+  fs.mkdirSync(join(packs, names.at(-1)!));
+  await expect(store.open(['a'])).rejects.toThrow('is no regular file');
+  const files = spawnSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' }).stdout;
+  expect(files).toContain(join(store.dir, 'meta', 'data.mdb'));
+  expect(files).not.toContain(packs);
+  await store.close();
 });
 
 test('a key file that is a pipe is read once', () => {

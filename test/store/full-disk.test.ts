@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { createStore } from '../../src/store.js';
 import { guestImage } from '../support/images.js';
-import { PAGE, storeFolder } from './support.js';
+import { imageOf, PAGE, storeFolder } from './support.js';
 
 const folder = storeFolder();
 
@@ -29,6 +29,24 @@ test('a failed put removes the bytes that it has written to packs', async () => 
   await expect(store.put(source, { name: 'b', threads: 1 })).rejects.toThrow('no space left');
   expect(written).toBeGreaterThan(before[0]!);
   expect(packSizes(store.dir)).toEqual(before);
+  await store.close();
+});
+
+test('gc on a full disk removes the packs without live frames before it copies any', async () => {
+  const store = await folder.create({ packBytes: 16 * PAGE });
+  const put = (name: string) => store.put({ name, read: readOf(randomBytes(8 * PAGE)) }, { name });
+  for (const name of ['a', 'kept', 'b', 'c']) await put(name);
+  expect(packSizes(store.dir).length).toBe(2);
+  await store.remove(['a', 'b', 'c']);
+  const failing = vi.spyOn(fs, 'writevSync').mockImplementation(() => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, writev'), { code: 'ENOSPC' });
+  });
+  await expect(store.gc()).rejects.toThrow(/00000003.pack: cannot write .* \(ENOSPC\)/);
+  failing.mockRestore();
+  expect(fs.readdirSync(join(store.dir, 'packs'))).toEqual(['00000001.pack']);
+  expect((await imageOf(store, 'kept')).length).toBe(8 * PAGE);
+  await store.gc();
+  expect(fs.readdirSync(join(store.dir, 'packs'))).toEqual(['00000003.pack']);
   await store.close();
 });
 

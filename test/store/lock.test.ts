@@ -1,14 +1,16 @@
 // One program writes to a store at a time; the others get its name, or wait. Readers never wait.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bytesSource } from '../../src/image/memory.js';
 import type { PageSource } from '../../src/page/source.js';
+import { sleep } from '../../src/page/sync.js';
 import { openDatabase } from '../../src/store/database.js';
 import { takeLock } from '../../src/store/lock.js';
 import { createStore, openStore } from '../../src/store.js';
+import { CLI, ended } from '../cli/cli.js';
 import { guestImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
 import { imageOf, PAGE, storeFolder } from './support.js';
@@ -17,12 +19,12 @@ const stores = storeFolder();
 const image = guestImage(PAGE, 1).slice(0, 40 * PAGE);
 
 /** A source that gives its bytes only after `open`. */
-function slowSource(): { readonly source: PageSource; open(): void } {
+function slowSource(bytes = image): { readonly source: PageSource; open(): void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const inner = bytesSource(image, 'slow');
+  const inner = bytesSource(bytes, 'slow');
   return { source: { name: 'slow', read: async (into) => opened.then(() => inner.read(into)) }, open };
 }
 
@@ -64,6 +66,42 @@ describe('a second writer', () => {
     await store.remove('a');
     await db.close();
   });
+});
+
+test('a writer that lost its lock while it was suspended stores nothing, and overwrites nothing', async () => {
+  const store = await stores.create();
+  await store.put(bytesSource(image, 'a'), { name: 'a' });
+  await store.put(bytesSource(image.slice(PAGE), 'unused'), { name: 'unused' });
+  const { source, open } = slowSource(new Uint8Array(randomBytes(16 * PAGE)));
+  const suspended = expect(store.put(source, { name: 'slow' })).rejects.toMatchObject({
+    code: 'busy',
+    message: expect.stringMatching(/another process has taken the lock.*; run the command again$/),
+  });
+  const db = await openDatabase(store.dir);
+  for (;;) {
+    db.refresh();
+    const owner = db.value<Record<string, unknown>>('writer');
+    // The record of a process in another container that has not renewed it.
+    if (owner) {
+      const record = { ...owner, scope: 'another container', renewedMs: Date.now() - 120_000 };
+      db.transaction(() => db.putValue('writer', record));
+      break;
+    }
+    await sleep(1);
+  }
+  // Removing takes the lock; the next writer finds it free.
+  const other = await openStore(store.dir);
+  await other.remove('unused');
+  const noise = new Uint8Array(randomBytes(16 * PAGE));
+  await other.put(bytesSource(noise, 'b'), { name: 'b' });
+  open();
+  await suspended;
+  expect(other.list().map(({ name }) => name)).toEqual(['a', 'b']);
+  expect((await other.check({ readData: true })).problems).toEqual([]);
+  expect(await imageOf(other, 'b')).toEqual(noise);
+  await other.put(bytesSource(image.slice(PAGE), 'c'), { name: 'c' });
+  expect((await other.check({ readData: true })).problems).toEqual([]);
+  for (const each of [db, other, store]) await each.close();
 });
 
 test('a snapshot that is open is read after rm and gc', async () => {
@@ -199,3 +237,30 @@ describe('reading pages', () => {
     await store.close();
   });
 });
+
+// Containers have process 1 each, and LMDB locks a byte of its file by the process id.
+const namespace = ['-pf', '--mount-proc', '--kill-child', process.execPath, CLI, 'store'];
+const hasNamespaces = spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status === 0;
+test.skipIf(!hasNamespaces)(
+  'a process of the same id in another container is named (skipped without root)',
+  async () => {
+    const store = await stores.create();
+    await store.put(bytesSource(image, 'a'), { name: 'a' });
+    await store.close();
+    const first = spawn('unshare', [...namespace, 'put', '-', '--name', 'b', '-s', store.dir]);
+    const firstEnded = ended(first);
+    const watching = await openDatabase(store.dir);
+    while (!watching.value('writer')) {
+      await sleep(10);
+      watching.refresh();
+    }
+    await watching.close();
+    const second = await ended(spawn('unshare', [...namespace, 'get', 'a', '-s', store.dir, '-o', '-']));
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^pageferry: .* has the same process id 1, in another container; .*\n$/),
+    });
+    first.stdin.end(image);
+    expect(await firstEnded).toMatchObject({ code: 0, stderr: '' });
+  },
+);

@@ -17,6 +17,8 @@ import { negotiate } from './negotiate.js';
 import { Transmission } from './transmission.js';
 import { Turns } from './turns.js';
 
+/** Time without any byte from a client, after which TCP asks whether it is there. */
+const KEEPALIVE_MS = 60_000;
 const DEFAULT_MAX_CLIENTS = 64;
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_STALL_MS = 60_000;
@@ -54,7 +56,11 @@ export async function serveNbd(images: readonly ServedImage[], options: NbdOptio
   const { address, maxClients = DEFAULT_MAX_CLIENTS } = options;
   const clients = new Clients(new Exports(images), options);
   // A client may close its half of the connection and still wait for replies.
-  const server = createServer({ allowHalfOpen: true }, (socket) => clients.add(socket));
+  // Without TCP's keepalive, a client whose host has vanished would keep its place for ever.
+  const server = createServer(
+    { allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS },
+    (socket) => clients.add(socket),
+  );
   server.maxConnections = maxClients;
   server.on('drop', () => options.onLog?.(`a client was refused: ${maxClients} are connected`));
   await listen(server, address);

@@ -52,7 +52,8 @@ export async function collectGarbage(
   const damagedPacks: number[] = [];
   let [removedFrames, removedPacks] = [0, 0];
   try {
-    for (const [number, frames] of packs) {
+    // Rewriting a pack needs space for its live frames first: on a full disk, other packs can make it.
+    for (const [number, frames] of [...packs].sort(([, a], [, b]) => a.liveBytes - b.liveBytes)) {
       throwIfAborted(signal);
       removedFrames += frames.dead.length;
       const bytes = db.pack(number)?.bytes ?? 0;

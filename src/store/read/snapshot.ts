@@ -63,8 +63,14 @@ export function findFrames(store: StoreContext, names: readonly string[]) {
     const places = new FramePlaces(store);
     for (const { runs } of found) places.add(runs);
     const packs = new PackFiles(store.dir);
-    const missing = [...places.packs].find((pack) => !packs.open(pack));
-    if (missing === undefined) return { found, places, packs };
+    let missing: number | undefined;
+    try {
+      missing = [...places.packs].find((pack) => !packs.open(pack));
+      if (missing === undefined) return { found, places, packs };
+    } catch (cause) {
+      packs.close();
+      throw cause;
+    }
     packs.close();
     if (tries === MAX_TRIES)
       throw new PageferryError(

@@ -139,3 +139,23 @@ it('a read waits for few pieces of the long replies to other clients', async () 
   const between = waited.slice(1).map((count, i) => count - waited[i]!);
   expect(Math.max(...between)).toBeLessThan(16);
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'TCP asks whether the host of an idle client is there (Linux only)',
+  async () => {
+    const address = { host: '127.0.0.1', port: 0 } as const;
+    const server = await serve([memoryImage('a', image)], { address });
+    const idle = await Client.open(server.address, 'a');
+    const port = (server.address as { readonly port: number }).port
+      .toString(16)
+      .toUpperCase()
+      .padStart(4, '0');
+    const connections = fs
+      .readFileSync('/proc/net/tcp', 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/));
+    const own = connections.find(([, local, , state]) => local!.endsWith(`:${port}`) && state === '01');
+    expect(own?.[5]).toMatch(/^02:/); // the keepalive timer
+    idle.socket.destroy();
+  },
+);

@@ -1,4 +1,4 @@
-import type { ForecastLine } from './forecast/forecast-text.js';
+import type { ForecastLine } from './forecast-line.js';
 
 /** One line of an agent's log. */
 export interface LogLine {

@@ -1,6 +1,6 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts } from '../engine/frame/counters.js';
-import type { ForecastLine } from './forecast/forecast-text.js';
+import type { ForecastLine } from './forecast-line.js';
 
 /** Counts of one migration so far. */
 interface MigrationCounts {

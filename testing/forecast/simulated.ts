@@ -1,6 +1,5 @@
 // Forecasts of simulated migrations, and their real ends, in virtual time.
 
-import type { DirtySample } from '../../src/agent/forecast/dirty-curve.js';
 import {
   CHANGES_COST,
   type Forecast,
@@ -8,6 +7,7 @@ import {
   MAX_LIMIT_FRACTION,
   type RoundFacts,
 } from '../../src/agent/forecast/forecast.js';
+import type { DirtySample } from '../../src/agent/qmp/reports.js';
 import { PageBitmap } from '../../src/page/bitmap.js';
 import type { Guest, GuestSpec } from '../../src/simulate/guest.js';
 import { GuestClock } from '../../src/simulate/guest-clock.js';

@@ -1,7 +1,8 @@
 import { forecast } from '../forecast/forecast.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 import type { MigrationFacts } from './facts.js';
 import { EMULATED_MS, FIXED_MS, LINK_EFFICIENCY, type ModeCosts, POSTCOPY_DOWNTIME_MS } from './modes.js';
-import { channelsOf, type MigrationSettings, settingsOf } from './settings.js';
+import { channelsOf, settingsOf } from './settings.js';
 
 const PAGE_BYTES = 4096;
 const GIB = 2 ** 30;

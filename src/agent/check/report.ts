@@ -2,9 +2,9 @@ import { digestText } from '../../dedup/image-digest.js';
 import { VERSION } from '../../version.js';
 import { type Advice, advise, seconds } from '../advise/advise.js';
 import type { MigrationFacts } from '../advise/facts.js';
+import type { PackingSpeed } from '../measure/packing-speed.js';
 import type { DestinationFacts } from './messages.js';
 import { type KnownFacts, migrationFacts } from './migration-facts.js';
-import type { PackingSpeed } from './packing-speed.js';
 
 type CheckStatus = 'ok' | 'warning' | 'failed';
 

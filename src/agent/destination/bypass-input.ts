@@ -5,7 +5,7 @@ import { headProblem, PACKET_HEAD_BYTES, packetDataBytes, readPacket } from '../
 import { RamRecords } from '../../qemu/ram-records.js';
 import type { BlockMap } from '../block-map.js';
 import { BYPASS_HEAD_BYTES, BypassDigest, bypassError, readBypassHead } from '../bypass.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 
 /** What is written to QEMU of one BYPASS frame. */
 export interface BypassedBytes {

@@ -5,8 +5,8 @@ import { type ChannelOptions, channelTimes } from '../../channel/security.js';
 import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { Signal, withTimeout } from '../../page/sync.js';
-import { answerCheck } from '../check/answer-check.js';
 import { MemoryShares } from '../memory-shares.js';
+import { answerCheck } from './answer-check.js';
 import { DestinationSession } from './destination-session.js';
 import type { DestinationAgentOptions } from './options.js';
 

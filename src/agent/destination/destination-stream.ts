@@ -10,7 +10,7 @@ import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { BlockMap } from '../block-map.js';
 import { BYPASS_DIGEST_BYTES, bypassError } from '../bypass.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { readBlocks, readPassThrough, readRecord } from '../messages.js';
 import type { MigrationSample } from '../metrics.js';

@@ -6,10 +6,10 @@ import type { Address } from '../../channel/transports/address.js';
 import { type Advice, advise } from '../advise/advise.js';
 import { asError } from '../as-error.js';
 import { migrationFacts } from '../check/migration-facts.js';
-import { measurePacking, type PackingSpeed } from '../check/packing-speed.js';
 import { type ChannelFacts, checkChannel } from '../check/run-check.js';
-import type { MigrationLimits } from '../qmp/decide.js';
-import { type GuestFacts, readGuest } from '../qmp/guest-facts.js';
+import type { MigrationLimits } from '../forecast/decide.js';
+import { type GuestFacts, readGuest } from '../measure/guest-facts.js';
+import { measurePacking, type PackingSpeed } from '../measure/packing-speed.js';
 import { QemuMonitor } from '../qmp/monitor.js';
 import { type DestinationQemu, DIRECT_KIND, jsonBody, readQemu } from './messages.js';
 

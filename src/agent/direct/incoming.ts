@@ -4,13 +4,13 @@ import { checkSessionId } from '../../channel/handshake.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
-import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
-import type { DestinationAgentOptions } from '../destination/options.js';
 import type { MeteredMigration } from '../metrics.js';
 import { QemuMonitor } from '../qmp/monitor.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 import { qemuUri } from '../qmp/uri.js';
 import { DIRECT_KIND, type IncomingResult, jsonBody, readJsonBody, readSettings } from './messages.js';
+import type { IncomingAgentOptions } from './options.js';
 
 /** The source closes the channel within this time after the answer that ends a direct migration. */
 const CLOSE_MS = 1000;
@@ -48,7 +48,7 @@ export class DirectIncoming {
 
   constructor(
     private readonly channel: FrameChannel,
-    private readonly options: DestinationAgentOptions,
+    private readonly options: IncomingAgentOptions,
   ) {}
 
   /** Whether a direct migration was prepared and has not ended. */

@@ -8,8 +8,8 @@
 //   CHECK_ANSWER, RESULT    kind u8 | { status, error }
 
 import { PageferryError } from '../../page/error.js';
-import type { QemuSupport } from '../advise/facts.js';
-import type { MigrationSettings } from '../advise/settings.js';
+import type { QemuSupport } from '../qmp/reports.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 
 /** Content of a CHECK frame, beside those of `pageferry agent check`. */
 export const DIRECT_KIND = { QEMU: 16, PREPARE: 17, RESULT: 18 } as const;

@@ -6,11 +6,12 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
 import type { ModeEstimate } from '../advise/estimate.js';
-import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
+import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
 import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
-import type { QemuMonitor, QemuProgress } from '../qmp/monitor.js';
-import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../source/guest-state.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
+import type { QemuProgress } from '../qmp/reports.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 import { CANCELLABLE, cancelMigration, QEMU_TIMES, type QemuTimes, stuck } from './cancel.js';
 import { DIRECT_KIND, jsonBody, readAddress, readResult, sharedSettings } from './messages.js';
 

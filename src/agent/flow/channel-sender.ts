@@ -3,9 +3,10 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { ZstdSet } from '../../codec/zstd/load.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
+import { MAIN } from '../connection.js';
 import { DeliveryRate } from './delivery-rate.js';
 import { readReport, readWindowLimit } from './destination-report.js';
-import { InFlightWindow, MAIN } from './in-flight-window.js';
+import { InFlightWindow } from './in-flight-window.js';
 import type { RateShare } from './rate-limiter.js';
 import { StreamProgress } from './stream-progress.js';
 

@@ -1,4 +1,5 @@
-import { type DirtySample, dirtyCurve } from './dirty-curve.js';
+import type { DirtySample } from '../qmp/reports.js';
+import { dirtyCurve } from './dirty-curve.js';
 import { neededDowntimeMs, simulatePasses } from './qemu-rounds.js';
 
 /** One round of pre-copy, as far as it is sent. */

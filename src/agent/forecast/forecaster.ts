@@ -1,11 +1,11 @@
 import type { Address } from '../../channel/transports/address.js';
 import type { CodecCounts } from '../../engine/frame/counters.js';
 import { asError } from '../as-error.js';
-import type { MigrationLimits } from '../qmp/decide.js';
+import type { ForecastLine } from '../forecast-line.js';
 import { QemuMonitor } from '../qmp/monitor.js';
-import { Steering } from '../qmp/steering.js';
-import type { RoundLine } from '../stats.js';
-import type { DirtySample } from './dirty-curve.js';
+import type { DirtySample } from '../qmp/reports.js';
+import type { RoundLine } from '../round-stats.js';
+import type { MigrationLimits } from './decide.js';
 import {
   CHANGES_COST,
   type ForecastInput,
@@ -13,7 +13,8 @@ import {
   MAX_LIMIT_FRACTION,
   type RoundFacts,
 } from './forecast.js';
-import { type ForecastLine, forecastLine, forecastText } from './forecast-text.js';
+import { forecastLine, forecastText } from './forecast-text.js';
+import { Steering } from './steering.js';
 
 /** The monitor of QEMU, and what the agent may do through it. */
 export interface QmpSettings extends MigrationLimits {

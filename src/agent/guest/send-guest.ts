@@ -13,7 +13,7 @@ import { abortable } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { DIGEST_BYTES, type PageBytes } from '../../stream/format.js';
-import type { BaseImage } from '../base-image-check.js';
+import type { BaseImage } from '../base-image.js';
 import { withChannel } from './exclusive.js';
 import { PageFlow } from './page-flow.js';
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { FRAME } from '../../channel/frame.js';
 import { isSync } from '../../qemu/multifd.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 import { PacketInput } from './packet-input.js';
 import type { SyncGate } from './sync-gate.js';
 

@@ -11,7 +11,7 @@
 import { PageferryError } from '../../page/error.js';
 import { MAX_PACKET_PAGES, NO_BLOCK, type PacketFields } from '../../qemu/multifd.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 
 const WIRE_NO_BLOCK = 0xffff;
 

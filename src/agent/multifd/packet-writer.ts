@@ -10,7 +10,7 @@ import {
   writePacketHead,
 } from '../../qemu/multifd.js';
 import type { BlockMap } from '../block-map.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import { type PacketRun, readRuns } from './packet-runs.js';
 
 /** Runs that may wait for their pages: many more than a batch has pages. */

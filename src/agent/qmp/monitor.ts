@@ -3,49 +3,15 @@ import { errnoOf } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
 import { QmpClient } from '../../qemu/qmp/client.js';
-import type { QemuSupport } from '../advise/facts.js';
-import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
-import type { DirtySample } from '../forecast/dirty-curve.js';
+import type { DirtySample, QemuFacts, QemuProgress, QemuSupport } from './reports.js';
+import type { MigrationSettings } from './settings.js';
 
 const PAGE_BYTES = 4096;
 const DIRTY_RATE_SECONDS = 1;
 const POLL_MS = 100;
 /** A measurement that takes longer than this is given up. */
 const MAX_DIRTY_RATE_MS = 10_000;
-
-/** QEMU's report of its guest before a migration. */
-export interface QemuFacts {
-  readonly version: string;
-  readonly status: string;
-  readonly guestBytes: number;
-  readonly cpus: number;
-  /** Whether QEMU emulates the guest's CPUs (TCG) instead of running it with KVM. */
-  readonly isEmulated: boolean;
-  /** Capabilities that are on. */
-  readonly capabilities: ReadonlySet<string>;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly migration: QemuProgress;
-}
-
-/** QEMU's report of its migration. */
-export interface QemuProgress {
-  /** `none`, `active`, `postcopy-active`, `completed`, `failed`. */
-  readonly status: string;
-  /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
-  readonly remainingPages: number;
-  readonly sentPages: number;
-  /** Number of QEMU's searches for written pages. */
-  readonly dirtySyncs: number;
-  readonly fillPages: number;
-  /** Bytes of the migration stream so far. */
-  readonly sentBytes: number;
-  /** The guest's downtime and the total time of a migration that is completed. */
-  readonly downtimeMs: number;
-  readonly totalMs: number;
-  /** Why it has failed. */
-  readonly error: string | undefined;
-}
 
 /** The monitor of one QEMU, as far as migrations need it. Numbers that QEMU does not report are 0. */
 export class QemuMonitor {

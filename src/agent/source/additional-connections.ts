@@ -6,11 +6,11 @@ import type { ChannelSender } from '../flow/channel-sender.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { PacketChannel } from '../multifd/packet-channel.js';
 import { SyncGate } from '../multifd/sync-gate.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 import type { ConnectionKind } from './classify.js';
 import type { SourceConnections } from './connections.js';
+import { peekMagic } from './peek.js';
 import type { SourceStream } from './source-stream.js';
-import { peekMagic } from './stream-magic.js';
 
 /**
  * Bytes that wait in the kernel are read within this time; QEMU sends those of a channel before it is asked

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
-import { MAX_CONNECTIONS } from '../flow/in-flight-window.js';
+import { MAX_CONNECTIONS } from '../connection.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { SocketWriter } from '../socket-writer.js';
 

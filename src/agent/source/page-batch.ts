@@ -1,9 +1,9 @@
 import type { PageSender } from '../../engine/live/page-sender.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import type { PacketFields } from '../../qemu/multifd.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import type { PacketRun } from '../multifd/packet-runs.js';
-import type { OnBatchSent, RoundStats } from '../stats.js';
+import type { OnBatchSent, RoundStats } from '../round-stats.js';
 import { copyInto, fillInto } from './copy-bytes.js';
 
 /** A batch that is ready to be sent. */

@@ -4,7 +4,7 @@ import { PACKET_HEAD_BYTES, PACKET_SYNC, type Packet } from '../../qemu/multifd.
 import type { BlockMap } from '../block-map.js';
 import { BatchSize } from '../flow/batch-size.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 import { BatchSender } from './batch-sender.js';
 import { BypassLog } from './bypass-log.js';
 import { BypassOutput } from './bypass-output.js';

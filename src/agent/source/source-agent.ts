@@ -4,12 +4,12 @@ import { listenAt } from '../../channel/transports/sockets.js';
 import { SerialQueue } from '../../page/sync.js';
 import { asError } from '../as-error.js';
 import { Advisor } from '../direct/advisor.js';
-import { stepAside } from '../direct/step-aside.js';
+import { tryDirect } from '../direct/try-direct.js';
 import { RateLimiter } from '../flow/rate-limiter.js';
+import { IS_ON_DESTINATION } from '../guest-state.js';
 import { MemoryShares } from '../memory-shares.js';
 import type { MeteredMigration } from '../metrics.js';
 import { classify } from './classify.js';
-import { IS_ON_DESTINATION } from './guest-state.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
 import { startMigration } from './start-migration.js';
@@ -134,7 +134,7 @@ class SourceSessions {
     const { peer, meters, log } = this.options;
     let metered: MeteredMigration | undefined;
     try {
-      const isDone = await stepAside({
+      const isDone = await tryDirect({
         ...{ advisor, qmp, peer, isStarted: false, signal },
         observe: (sample) => {
           metered = meters.begin();

@@ -10,24 +10,24 @@ import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { asError } from '../as-error.js';
+import { MAIN } from '../connection.js';
 import type { Advisor } from '../direct/advisor.js';
-import { stepAside } from '../direct/step-aside.js';
+import { tryDirect } from '../direct/try-direct.js';
 import { ChannelSender } from '../flow/channel-sender.js';
 import { readBuildsPackets } from '../flow/destination-report.js';
-import { MAIN } from '../flow/in-flight-window.js';
 import type { RateShare } from '../flow/rate-limiter.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
+import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
 import { uuidOfStream } from '../guest-uuid.js';
 import { endAfterHandOver, MAY_RUN } from '../hand-over.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { migrateBytes, readAccept } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
-import { RoundStats } from '../stats.js';
+import { RoundStats } from '../round-stats.js';
 import { AdditionalConnections, type AgreedMigration } from './additional-connections.js';
 import { AnswerReader } from './answer-reader.js';
 import type { ConnectionKind } from './classify.js';
 import { SourceConnections } from './connections.js';
-import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from './guest-state.js';
 import type { SourceAgentOptions } from './options.js';
 import { QemuInput } from './qemu-input.js';
 import { SourceStream } from './source-stream.js';
@@ -87,7 +87,7 @@ export class SourceSession {
     this.log('info', 'QEMU connected: a migration begins');
     let error: PageferryError | undefined;
     try {
-      if (!(await this.stepAside())) await this.migrate();
+      if (!(await this.tryDirect())) await this.migrate();
       this.log('info', IS_ON_DESTINATION);
     } catch (cause) {
       error = this.lifetime.fail(cause);
@@ -162,11 +162,11 @@ export class SourceSession {
   }
 
   /** Return whether QEMU has migrated the guest directly. A failure of that states where the guest is. */
-  private async stepAside(): Promise<boolean> {
+  private async tryDirect(): Promise<boolean> {
     const { advisor, qmp, peer } = this.options;
     if (!advisor || !qmp) return false;
     this.isDirect = true;
-    const isDone = await stepAside({
+    const isDone = await tryDirect({
       ...{ advisor, peer, qmp: qmp.address, isStarted: true, signal: this.lifetime.signal },
       observe: (sample) => this.metered.observe(sample),
       log: (level, message) => this.log(level, message),

@@ -2,14 +2,13 @@ import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
-import { type MigrationSettings, settingsText, UNLIMITED_BANDWIDTH } from '../advise/settings.js';
 import { qemuProblem } from '../check/report.js';
 import { askDestination } from '../check/run-check.js';
+import { RUNS_ON_SOURCE } from '../guest-state.js';
 import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
-import { maxBandwidth } from '../qmp/guest-facts.js';
 import { QemuMonitor } from '../qmp/monitor.js';
+import { type MigrationSettings, maxBandwidth, settingsText, UNLIMITED_BANDWIDTH } from '../qmp/settings.js';
 import { qemuUri } from '../qmp/uri.js';
-import { RUNS_ON_SOURCE } from './guest-state.js';
 
 /** QEMU connects within this time after `migrate`; its monitor can be silent for seconds then. */
 const CONNECT_MS = 30_000;

@@ -1,7 +1,7 @@
 import type { PageSender } from '../../engine/live/page-sender.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
 import type { SyncGate } from '../multifd/sync-gate.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 
 /** Parts of a migration that a source stream uses. */
 export interface SourceStreamOptions {

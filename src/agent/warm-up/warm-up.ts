@@ -10,17 +10,17 @@ import { PageferryError } from '../../page/error.js';
 import { abortable, throwIfAborted } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
+import { MAIN } from '../connection.js';
 import { DestinationStream } from '../destination/destination-stream.js';
 
 import { ChannelSender } from '../flow/channel-sender.js';
-import { MAIN } from '../flow/in-flight-window.js';
 
 import { MigrationLifetime } from '../lifetime.js';
 import { ackBytes, readAck } from '../messages.js';
 import { SyncGate } from '../multifd/sync-gate.js';
+import { RoundStats } from '../round-stats.js';
 import { SocketWriter } from '../socket-writer.js';
 import { SourceStream } from '../source/source-stream.js';
-import { RoundStats } from '../stats.js';
 import { syntheticStream } from './synthetic-stream.js';
 
 const PAGE_BYTES = 4096;

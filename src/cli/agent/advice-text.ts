@@ -1,7 +1,7 @@
 import { type Advice, seconds } from '../../agent/advise/advise.js';
 import type { MigrationFacts } from '../../agent/advise/facts.js';
 import { COSTS_ORIGIN } from '../../agent/advise/modes.js';
-import { settingsText } from '../../agent/advise/settings.js';
+import { settingsText } from '../../agent/qmp/settings.js';
 import { bytesText, rateText } from '../../report/terminal/units.js';
 
 /** The estimates as a table, what they are computed from, and the advice. */

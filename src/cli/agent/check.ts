@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { openBase } from '../../agent/base-image.js';
-import { measurePacking } from '../../agent/check/packing-speed.js';
+import { openBaseImage } from '../../agent/base-image-file.js';
 import { type CheckReport, expectationText, reportCheck } from '../../agent/check/report.js';
 import { certificateFacts, checkChannel } from '../../agent/check/run-check.js';
+import { measurePacking } from '../../agent/measure/packing-speed.js';
 import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';
 import { printErrorLine, printOut } from '../terminal.js';
@@ -68,7 +68,7 @@ export const check = defineCommand({
     const security = channelOptions(values, ({ message }) => warnings.push(message));
     if (values.qmp !== undefined && values.guest !== undefined)
       throw new UsageError('--guest: cannot be combined with --qmp, which tells the size of the guest');
-    const base = values.base === undefined ? undefined : await openBase(values.base, signal);
+    const base = values.base === undefined ? undefined : await openBaseImage(values.base, signal);
     try {
       const serverName = values['server-name'];
       const qemu = await LocalQemu.connect(values.qmp);

@@ -1,10 +1,11 @@
 // The forecasts of one migration, from counts alone and with a fake of QEMU's monitor.
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type ForecastLine, forecastText } from '../../../src/agent/forecast/forecast-text.js';
+import { forecastText } from '../../../src/agent/forecast/forecast-text.js';
 import { Forecaster, type ForecasterOptions } from '../../../src/agent/forecast/forecaster.js';
+import type { ForecastLine } from '../../../src/agent/forecast-line.js';
 import { AgentMetrics } from '../../../src/agent/metrics.js';
-import type { RoundLine } from '../../../src/agent/stats.js';
+import type { RoundLine } from '../../../src/agent/round-stats.js';
 import { emptyCounts } from '../../../src/engine/frame/counters.js';
 import { testFolder } from '../../image/support.js';
 import { FakeMonitor } from '../../support/fake-monitor.js';

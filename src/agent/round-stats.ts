@@ -1,6 +1,6 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts, usedCounts } from '../engine/frame/counters.js';
-import type { ForecastLine } from './forecast/forecast-text.js';
+import type { ForecastLine } from './forecast-line.js';
 import type { MigrationSample } from './metrics.js';
 
 /** One pre-copy round of QEMU, as a JSON line of `--stats`. */

@@ -7,12 +7,18 @@ import { addressText } from '../../channel/transports/address.js';
 import { socketState } from '../../channel/transports/socket-state.js';
 import { PageferryError } from '../../page/error.js';
 import { VERSION } from '../../version.js';
-import type { DestinationAgentOptions } from '../destination/options.js';
+import {
+  burstBytes,
+  CHECK_KIND,
+  type DestinationFacts,
+  factsBytes,
+  type SocketState,
+} from '../check/messages.js';
 import { DirectIncoming, isDeferred } from '../direct/incoming.js';
 import { DIRECT_KIND } from '../direct/messages.js';
-import { bootId } from './boot-id.js';
-import { burstBytes, CHECK_KIND, type DestinationFacts, factsBytes, type SocketState } from './messages.js';
-import { measurePacking } from './packing-speed.js';
+import { bootId } from '../measure/boot-id.js';
+import { measurePacking } from '../measure/packing-speed.js';
+import type { DestinationAgentOptions } from './options.js';
 
 /** A check takes seconds; a peer that keeps asking is cut off. */
 const MAX_MS = 60_000;

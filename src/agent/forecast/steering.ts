@@ -1,7 +1,7 @@
 import { asError } from '../as-error.js';
-import type { Forecast } from '../forecast/forecast.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
 import { type Action, decide, type MigrationLimits } from './decide.js';
-import type { QemuMonitor } from './monitor.js';
+import type { Forecast } from './forecast.js';
 
 /** Throttling by auto-converge, once it is needed: QEMU's defaults take effect too slowly. */
 const THROTTLE = { 'cpu-throttle-initial': 40, 'cpu-throttle-increment': 20 };

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MemorySample } from '../advise/facts.js';
-import { measurePacking } from '../check/packing-speed.js';
-import type { QemuMonitor } from './monitor.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
+import { measurePacking } from './packing-speed.js';
 
 const PAGE_BYTES = 4096;
 const PIECE_BYTES = 4 * PAGE_BYTES;

@@ -3,11 +3,11 @@ import type { Address } from '../../channel/transports/address.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
-import type { MigrationSettings } from '../advise/settings.js';
-import { settingsText } from '../advise/settings.js';
 import { asError } from '../as-error.js';
 import type { MigrationSample } from '../metrics.js';
-import { QemuMonitor, type QemuProgress } from '../qmp/monitor.js';
+import { QemuMonitor } from '../qmp/monitor.js';
+import type { QemuProgress } from '../qmp/reports.js';
+import { type MigrationSettings, settingsText } from '../qmp/settings.js';
 import type { Advisor, Decision } from './advisor.js';
 import { migrateDirectly, prepareDirect, stoppedBefore } from './outgoing.js';
 
@@ -15,7 +15,7 @@ import { migrateDirectly, prepareDirect, stoppedBefore } from './outgoing.js';
 const DECIDE_MS = 30_000;
 
 /** Parts of a session that may step aside. */
-export interface StepAsideOptions {
+export interface TryDirectOptions {
   readonly advisor: Advisor;
   /** The monitor of the source's QEMU. */
   readonly qmp: Address;
@@ -34,7 +34,7 @@ export interface StepAsideOptions {
  * guest. @throws PageferryError with the state of the guest where the direct migration has begun and failed,
  * or the session was stopped
  */
-export async function stepAside(options: StepAsideOptions): Promise<boolean> {
+export async function tryDirect(options: TryDirectOptions): Promise<boolean> {
   const { advisor, qmp, isStarted, log, signal, observe, decideMs = DECIDE_MS } = options;
   const peer = { ...options.peer, signal };
   let decision: Decision;

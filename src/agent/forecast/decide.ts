@@ -1,4 +1,4 @@
-import type { Forecast } from '../forecast/forecast.js';
+import type { Forecast } from './forecast.js';
 
 /** Limits that the operator set. */
 export interface MigrationLimits {

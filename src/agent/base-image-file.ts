@@ -1,16 +1,14 @@
-import type { BasePages } from '../dedup/remote-page-cache.js';
 import { declareDigestContext, digestBase } from '../engine/decode/base-digest.js';
 import { openFileSource } from '../image/raw.js';
 import { Arena } from '../kernels/arena.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
+import { TARGET_PAGE_BYTES } from '../qemu/format.js';
+import type { BaseImage } from './base-image.js';
 
-const PAGE_BYTES = 4096;
-
-/** A file of raw memory that both agents have; they compare its digest. */
-export interface BaseImageFile extends BasePages {
+/** A base image from a file of raw memory. */
+export interface BaseImageFile extends BaseImage {
   readonly name: string;
-  readonly digest: Uint8Array;
   close(): void;
 }
 
@@ -21,7 +19,7 @@ export async function openBaseImage(path: string, signal?: AbortSignal): Promise
   const source = openFileSource(path);
   try {
     const { bytes, digest } = await digestOf(source, signal);
-    const pages = Math.floor(bytes / PAGE_BYTES);
+    const pages = Math.floor(bytes / TARGET_PAGE_BYTES);
     if (pages === 0)
       throw new PageferryError('bad-argument', `--base ${path}: ${bytes} bytes, expected at least one page`);
     return {
@@ -29,7 +27,7 @@ export async function openBaseImage(path: string, signal?: AbortSignal): Promise
       pages,
       digest,
       read(page, into) {
-        source.readAt!(into, page * PAGE_BYTES);
+        source.readAt!(into, page * TARGET_PAGE_BYTES);
       },
       close: () => source.close?.(),
     };
@@ -41,7 +39,7 @@ export async function openBaseImage(path: string, signal?: AbortSignal): Promise
 
 async function digestOf(source: PageSource, signal: AbortSignal | undefined) {
   const arena = new Arena();
-  const context = declareDigestContext(arena, PAGE_BYTES);
+  const context = declareDigestContext(arena, TARGET_PAGE_BYTES);
   await arena.allocate();
   return await digestBase(context, source, signal ? { signal } : {});
 }

@@ -11,3 +11,11 @@ export interface LogLine {
 }
 
 export type Log = (line: LogLine) => void;
+
+/** Logs messages of one migration, or of the agent itself. */
+export type MessageLog = (level: LogLine['level'], message: string) => void;
+
+/** Return a log for the messages of one migration; 0: of the agent itself. */
+export function messageLog(log: Log, migration: number): MessageLog {
+  return (level, message) => log({ level, migration, message });
+}

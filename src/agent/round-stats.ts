@@ -52,34 +52,34 @@ export class RoundStats {
     this.round = emptyRound(this.clock(), 0);
   }
 
-  page(page: number): void {
+  addPage(page: number): void {
     if (!this.hasPackets) {
-      if (page < this.lastPage) this.close();
+      if (page < this.lastPage) this.endRound();
       this.lastPage = page;
     }
-    this.count();
+    this.countPage();
   }
 
   /** Count a page of a packet. */
-  packetPage(page: number): void {
+  addPacketPage(page: number): void {
     this.hasPackets = true;
     this.lowest = Math.min(this.lowest, page);
     this.highest = Math.max(this.highest, page);
-    this.count();
+    this.countPage();
   }
 
-  /** The main stream has passed a mark. `isFlush`: a MULTIFD_FLUSH record, which ends a round. */
-  mark(isFlush: boolean): void {
+  /** Record that the main stream has passed a mark; a MULTIFD_FLUSH record ends a round. */
+  addMark(kind: 'multifd-flush' | 'section-end'): void {
     if (!this.hasPackets) return;
     const { lowest, highest } = this;
     this.lowest = Number.POSITIVE_INFINITY;
     this.highest = -1;
-    if (isFlush || lowest < this.lastPage) this.close();
+    if (kind === 'multifd-flush' || lowest < this.lastPage) this.endRound();
     else this.lastPage = Math.max(this.lastPage, highest);
   }
 
   /** Begin a batch of the current round. */
-  batch(): OnBatchSent {
+  beginBatch(): OnBatchSent {
     const { round } = this;
     round.batches++;
     return (wireBytes, counts) => {
@@ -92,7 +92,7 @@ export class RoundStats {
   }
 
   /** End the current round, unless it is empty; it is reported once all its batches were sent. */
-  close(): void {
+  endRound(): void {
     const { round } = this;
     const now = this.clock();
     if (round.pages > 0) {
@@ -105,7 +105,7 @@ export class RoundStats {
     this.lastPage = -1;
   }
 
-  private count(): void {
+  private countPage(): void {
     this.pages++;
     this.round.pages++;
   }

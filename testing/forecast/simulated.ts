@@ -1,7 +1,7 @@
 // Forecasts of simulated migrations, and their real ends, in virtual time.
 
 import {
-  CHANGES_COST,
+  CACHED_RESEND_COST,
   type Forecast,
   forecast,
   MAX_LIMIT_FRACTION,
@@ -108,7 +108,7 @@ async function migrate(
 ): Promise<void> {
   const { guest } = migration;
   const rounds: RoundFacts[] = [];
-  const resendCost = strategy === undefined ? 1 : CHANGES_COST;
+  const resendCost = strategy === undefined ? 1 : CACHED_RESEND_COST;
   const input = { guestPages: guest.pages, downtimeLimitMs, rounds, dirty, resendCost };
   const isFill = fillsOf(guest);
   const bandwidth = new Bandwidth();

@@ -12,6 +12,7 @@
 import { readText } from '../../channel/handshake-messages.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
+import { printable } from '../printable.js';
 
 /** Content of a CHECK frame. */
 export const CHECK_KIND = { QUESTION: 0, ROUND_TRIP: 1, BURST: 2, BURST_END: 3 } as const;
@@ -67,8 +68,8 @@ export function factsBytes(facts: DestinationFacts): Uint8Array {
 /** Read the answer to a QUESTION; later fields are ignored. @throws PageferryError `bad-stream` */
 export function readFacts(body: Uint8Array, peer: string): DestinationFacts {
   const from = answerReader(body, CHECK_KIND.QUESTION, peer);
-  const version = printable(readText(from));
-  const qemuAddress = printable(readText(from));
+  const version = printable(readText(from), MAX_TEXT_BYTES);
+  const qemuAddress = printable(readText(from), MAX_TEXT_BYTES);
   const qemuSocket = SOCKET_STATES[from.u8()] ?? 'unknown';
   const certificateEnd = from.u64() || undefined;
   const cacheBytes = from.u64();
@@ -79,7 +80,7 @@ export function readFacts(body: Uint8Array, peer: string): DestinationFacts {
   const base = hasBase ? digest : undefined;
   const cores = from.u32();
   const unpackBytesPerMs = from.u32() || undefined;
-  const bootId = from.left > 0 ? printable(readText(from)) || undefined : undefined;
+  const bootId = from.left > 0 ? printable(readText(from), MAX_TEXT_BYTES) || undefined : undefined;
   return {
     ...{ version, qemuAddress, qemuSocket, certificateEnd, cacheBytes, maxGuestBytes, migrationsInProgress },
     ...{ base, cores, unpackBytesPerMs, bootId },
@@ -111,8 +112,4 @@ function putText(to: WireWriter, text: string): void {
   const bytes = new TextEncoder().encode(text).subarray(0, MAX_TEXT_BYTES);
   to.u16(bytes.length);
   to.put(bytes);
-}
-
-function printable(text: string): string {
-  return text.slice(0, MAX_TEXT_BYTES).replace(/\p{C}/gu, ' ');
 }

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
@@ -7,6 +6,7 @@ import { addressText } from '../../channel/transports/address.js';
 import { socketState } from '../../channel/transports/socket-state.js';
 import { PageferryError } from '../../page/error.js';
 import { VERSION } from '../../version.js';
+import { certificateFacts } from '../check/certificate.js';
 import {
   burstBytes,
   CHECK_KIND,
@@ -95,7 +95,7 @@ async function factsOf(options: DestinationAgentOptions, inProgress: number): Pr
     version: VERSION,
     qemuAddress: addressText(qemu),
     qemuSocket: await stateOf(options),
-    certificateEnd: certificate ? certificateEnd(certificate) : undefined,
+    certificateEnd: certificate ? certificateFacts(certificate).end : undefined,
     ...{ cacheBytes, maxGuestBytes, migrationsInProgress: inProgress, base: base?.digest },
     cores: availableParallelism(),
     unpackBytesPerMs: speed?.unpackBytesPerMs,
@@ -112,9 +112,4 @@ async function stateOf({ qemu, direct }: DestinationAgentOptions): Promise<Socke
   } catch {
     return state;
   }
-}
-
-/** End of a certificate's validity, in seconds since 1970. */
-function certificateEnd(pem: string | Uint8Array): number {
-  return Math.floor(Date.parse(new X509Certificate(pem).validTo) / 1000);
 }

@@ -8,6 +8,7 @@ import { sleep } from '../../page/sync.js';
 import type { ModeEstimate } from '../advise/estimate.js';
 import { asError } from '../as-error.js';
 import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
+import type { MessageLog } from '../log.js';
 import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
 import type { QemuMonitor } from '../qmp/monitor.js';
 import type { QemuProgress } from '../qmp/reports.js';
@@ -31,7 +32,7 @@ export interface DirectMigration {
   readonly isStarted: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: QemuProgress) => void;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
   /** Default: `QEMU_TIMES`. */
   readonly times?: QemuTimes;
 }
@@ -96,12 +97,12 @@ export async function migrateDirectly(
     before = await monitor.settings(settings);
     await monitor.apply(settings);
     await monitor.migrate(uri);
-    const progress = await ended({
+    const progress = await waitForEnd({
       ...migration,
       signal: AbortSignal.any([signal, channel.signal]),
       times,
     });
-    await confirmed(prepared);
+    await waitForConfirmation(prepared);
     return progress;
   } catch (cause) {
     if (before) await monitor.apply(before).catch(() => {});
@@ -123,7 +124,7 @@ async function cancelToAgent(monitor: QemuMonitor, times: QemuTimes): Promise<vo
 }
 
 /** Wait for the end of QEMU's migration. @throws PageferryError where it fails, or leads nowhere */
-async function ended({
+async function waitForEnd({
   monitor,
   mode: { mode },
   signal,
@@ -139,10 +140,10 @@ async function ended({
     onProgress(progress);
     const { status, dirtySyncs } = progress;
     if (status === 'completed') return progress;
-    if (ENDED.has(status)) throw endOf(progress);
+    if (ENDED.has(status)) throw failureOf(progress);
     if (status === 'postcopy-paused')
       throw new PageferryError('io', 'post-copy is paused: resume it with migrate -r to the destination');
-    if (signal.aborted) await abandon(monitor, status, signal, times);
+    if (signal.aborted) await cancelWherePossible(monitor, status, signal, times);
     // The first round is over.
     if (mode === 'post-copy' && !isPostcopy && status === 'active' && dirtySyncs > 1) {
       isPostcopy = true;
@@ -159,13 +160,13 @@ async function ended({
   }
 }
 
-function endOf({ status, error }: QemuProgress): PageferryError {
+function failureOf({ status, error }: QemuProgress): PageferryError {
   const found = status === 'cancelled' ? 'it was cancelled' : `QEMU: ${error ?? 'no reason given'}`;
   return new PageferryError('io', found);
 }
 
 /** The agent is stopped, or the destination's is: cancel what can be cancelled. @throws the reason */
-async function abandon(
+async function cancelWherePossible(
   monitor: QemuMonitor,
   status: string,
   signal: AbortSignal,
@@ -177,7 +178,7 @@ async function abandon(
 }
 
 /** Wait until the destination's QEMU runs the guest. */
-async function confirmed({ channel, peer }: PreparedDirect): Promise<void> {
+async function waitForConfirmation({ channel, peer }: PreparedDirect): Promise<void> {
   const endMs = performance.now() + RESULT_MS;
   for (;;) {
     await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.RESULT));

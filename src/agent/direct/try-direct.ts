@@ -4,6 +4,7 @@ import { emptyCounts } from '../../engine/frame/counters.js';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
 import { asError } from '../as-error.js';
+import type { MessageLog } from '../log.js';
 import type { MigrationSample } from '../metrics.js';
 import { QemuMonitor } from '../qmp/monitor.js';
 import type { QemuProgress } from '../qmp/reports.js';
@@ -24,7 +25,7 @@ export interface TryDirectOptions {
   readonly isStarted: boolean;
   readonly signal: AbortSignal;
   readonly observe: (sample: () => MigrationSample) => void;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
   /** Limit on the time of a decision, in ms; default 30 000. */
   readonly decideMs?: number;
 }

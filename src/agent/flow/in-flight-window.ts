@@ -19,7 +19,7 @@ export function maxUnackedBytes(connection: number): number {
 }
 
 /** Bytes and frames of one connection. */
-class Counts {
+class ConnectionCounts {
   sentBytes = 0;
   ackedBytes = 0;
   private sentFrames = 0;
@@ -74,7 +74,7 @@ export class InFlightWindow {
   readonly path = new PathModel();
   /** Bytes in flight that the destination accepts on the main connection. */
   maxMainBytes = MAX_IN_FLIGHT_BYTES;
-  private readonly connections: Counts[] = [];
+  private readonly connections: ConnectionCounts[] = [];
   private readonly acks = new Signal();
   private waiting = 0;
 
@@ -129,13 +129,13 @@ export class InFlightWindow {
     this.acks.notify();
   }
 
-  private limitOf(connection: number, counts: Counts): number {
+  private limitOf(connection: number, counts: ConnectionCounts): number {
     const most = connection === MAIN ? this.maxMainBytes : MAX_IN_FLIGHT_BYTES;
     return Math.min(most, Math.max(MIN_IN_FLIGHT_BYTES + counts.frameBytes, this.path.windowBytes));
   }
 
-  private of(connection: number): Counts {
-    this.connections[connection] ??= new Counts();
+  private of(connection: number): ConnectionCounts {
+    this.connections[connection] ??= new ConnectionCounts();
     return this.connections[connection];
   }
 }

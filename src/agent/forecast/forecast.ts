@@ -55,7 +55,7 @@ export const MAX_LIMIT_FRACTION = 0.1;
 /** The weight of the latest round in the cost of a page. */
 const LATEST_WEIGHT = 0.7;
 /** `ForecastInput.resendCost` of agents, which send changes of pages that both sides cache. */
-export const CHANGES_COST = 0.5;
+export const CACHED_RESEND_COST = 0.5;
 
 /** Forecast the end of a pre-copy migration by QEMU's rule: see `simulatePasses`. */
 export function forecast(input: ForecastInput): Forecast {

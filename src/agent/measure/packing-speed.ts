@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { strategyByName } from '../../strategy/registry.js';
 
 /** Speed of packing, with all threads, and of unpacking, on the calling thread. */
@@ -13,7 +14,6 @@ export interface PackingSpeed {
   readonly ratio: number;
 }
 
-const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
 const PAGES = 1 << 20;
 /** Batches before the first that counts: code that never ran is ten times slower. */
@@ -37,7 +37,7 @@ export async function measurePacking(
   try {
     const receiver = await createPageReceiver({ open: () => DISCARD });
     receiver.push(sender.begin('check', PAGES));
-    const batch = sender.buffer.subarray(0, BATCH_PAGES * PAGE_BYTES);
+    const batch = sender.buffer.subarray(0, BATCH_PAGES * TARGET_PAGE_BYTES);
     if (pages) fillWithPages(batch, pages);
     else fillWithWords(batch);
     const total = { pages: 0, bytes: 0, unpackMs: 0, packMs: 0 };
@@ -61,7 +61,7 @@ export async function measurePacking(
         unpackedMs += performance.now() - fromMs;
         total.bytes += bytes;
         total.pages += BATCH_PAGES;
-        core.add(BATCH_PAGES * PAGE_BYTES);
+        core.add(BATCH_PAGES * TARGET_PAGE_BYTES);
         release();
       });
       inFlight.push(received);
@@ -69,7 +69,7 @@ export async function measurePacking(
       if (count > WARM_UP_BATCHES && performance.now() - startedMs >= ms) break;
     }
     await Promise.all(inFlight);
-    const bytes = total.pages * PAGE_BYTES;
+    const bytes = total.pages * TARGET_PAGE_BYTES;
     const packMs = performance.now() - startedMs - unpackedMs;
     return {
       packBytesPerMs: bytes / Math.max(1e-3, packMs),

@@ -2,12 +2,12 @@ import { type Address, addressText } from '../../channel/transports/address.js';
 import { errnoOf } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { QmpClient } from '../../qemu/qmp/client.js';
 import { asError } from '../as-error.js';
 import type { DirtySample, QemuFacts, QemuProgress, QemuSupport } from './reports.js';
 import type { MigrationSettings } from './settings.js';
 
-const PAGE_BYTES = 4096;
 const DIRTY_RATE_SECONDS = 1;
 const POLL_MS = 100;
 /** A measurement that takes longer than this is given up. */
@@ -108,7 +108,7 @@ export class QemuMonitor {
     } = (ram ?? {}) as Readonly<Record<string, unknown>>;
     return {
       status: typeof status === 'string' ? status : 'none',
-      remainingPages: Math.ceil(count(remaining) / PAGE_BYTES),
+      remainingPages: Math.ceil(count(remaining) / TARGET_PAGE_BYTES),
       sentPages: count(normal) + count(duplicate),
       dirtySyncs: count(syncs),
       fillPages: count(duplicate),
@@ -177,7 +177,7 @@ export class QemuMonitor {
       await sleep(POLL_MS, signal);
       const { status, 'dirty-rate': rate } = await this.qmp.execute('query-dirty-rate');
       if (status !== 'measured') continue;
-      const pages = (count(rate) * DIRTY_RATE_SECONDS * 2 ** 20) / PAGE_BYTES;
+      const pages = (count(rate) * DIRTY_RATE_SECONDS * 2 ** 20) / TARGET_PAGE_BYTES;
       return { ms: 1000 * DIRTY_RATE_SECONDS, pages };
     }
     return undefined;

@@ -1,5 +1,7 @@
 // Reports of QEMU's monitor, as far as migrations need them.
 
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
+
 /** QEMU's report of its guest before a migration. */
 export interface QemuFacts {
   readonly version: string;
@@ -46,4 +48,9 @@ export interface QemuSupport {
 export interface DirtySample {
   readonly ms: number;
   readonly pages: number;
+}
+
+/** Return the dirty rate of a sample, in bytes a second. */
+export function dirtyBytesPerSecond({ ms, pages }: DirtySample): number {
+  return (pages * TARGET_PAGE_BYTES * 1000) / ms;
 }

@@ -106,7 +106,7 @@ export class BypassOutput {
 
   private count(codec: keyof CodecCounts, pages: number): void {
     if (pages === 0) return;
-    this.onSent ??= this.stats.batch();
+    this.onSent ??= this.stats.beginBatch();
     const count = this.counts[codec];
     count.pages += pages;
     if (codec === 'raw') count.bytes += pages * TARGET_PAGE_BYTES;

@@ -35,7 +35,7 @@ export class SourceConnections {
   }
 
   /** Write bytes of the return path. @throws PageferryError when QEMU does not read them */
-  async answer(connection: number | undefined, bytes: Uint8Array): Promise<void> {
+  async writeReturnPath(connection: number | undefined, bytes: Uint8Array): Promise<void> {
     const writer = connection === undefined ? undefined : this.writers[connection];
     if (!writer)
       throw new PageferryError('bad-stream', `an answer to connection ${connection}, which is not open`);

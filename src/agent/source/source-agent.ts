@@ -7,6 +7,7 @@ import { Advisor } from '../direct/advisor.js';
 import { tryDirect } from '../direct/try-direct.js';
 import { RateLimiter } from '../flow/rate-limiter.js';
 import { IS_ON_DESTINATION } from '../guest-state.js';
+import { messageLog } from '../log.js';
 import { MemoryShares } from '../memory-shares.js';
 import type { MeteredMigration } from '../metrics.js';
 import { classify } from './classify.js';
@@ -110,7 +111,7 @@ class SourceSessions {
     } catch (cause) {
       // The program then reports the signal alone.
       const message = `failed: ${asError(cause).message}`;
-      if (signal.aborted) this.options.log({ level: 'error', migration: 0, message });
+      if (signal.aborted) messageLog(this.options.log, 0)('error', message);
       throw cause;
     }
   }
@@ -124,7 +125,7 @@ class SourceSessions {
     const before = this.count;
     this.starting = startMigration({
       ...{ qmp, peer, listen: this.listen, warmUp, signal, hasConnected: () => this.count > before },
-      log: (level, message) => log({ level, migration: 0, message }),
+      log: messageLog(log, 0),
     });
     await this.starting;
   }
@@ -158,7 +159,7 @@ class SourceSessions {
     return new Advisor(
       {
         ...{ qmp: address, peer, threads, limits },
-        log: (level, message) => log({ level, migration: 0, message }),
+        log: messageLog(log, 0),
       },
       () => this.sessions.size === 0,
     );

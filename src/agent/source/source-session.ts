@@ -8,31 +8,32 @@ import { channelTimes } from '../../channel/security.js';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { asError } from '../as-error.js';
 import { MAIN } from '../connection.js';
 import type { Advisor } from '../direct/advisor.js';
 import { tryDirect } from '../direct/try-direct.js';
 import { ChannelSender } from '../flow/channel-sender.js';
-import { readBuildsPackets } from '../flow/destination-report.js';
+import { readReport } from '../flow/destination-report.js';
 import type { RateShare } from '../flow/rate-limiter.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
 import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
 import { uuidOfStream } from '../guest-uuid.js';
 import { endAfterHandOver, MAY_RUN } from '../hand-over.js';
 import { MigrationLifetime } from '../lifetime.js';
+import { type MessageLog, messageLog } from '../log.js';
 import { migrateBytes, readAccept } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
 import { RoundStats } from '../round-stats.js';
 import { AdditionalConnections, type AgreedMigration } from './additional-connections.js';
-import { AnswerReader } from './answer-reader.js';
 import type { ConnectionKind } from './classify.js';
 import { SourceConnections } from './connections.js';
+import { DestinationFrames } from './destination-frames.js';
 import type { SourceAgentOptions } from './options.js';
 import { QemuInput } from './qemu-input.js';
 import { SourceStream } from './source-stream.js';
 
-const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
 /** The head of QEMU's stream comes within this time, and so does the end of a closed connection. */
 const HEAD_BYTES = 512;
@@ -45,9 +46,10 @@ const INDEX_PAGES = 1 << 18;
 export class SourceSession {
   private readonly lifetime = new MigrationLifetime();
   private readonly metered: MeteredMigration;
+  private readonly log: MessageLog;
   private readonly connections: SourceConnections;
   private readonly additional: AdditionalConnections;
-  private readonly answers: AnswerReader;
+  private readonly destinationFrames: DestinationFrames;
   private readonly agreed: Promise<AgreedMigration>;
   private agree!: (agreed: AgreedMigration) => void;
   private stream: SourceStream | undefined;
@@ -70,6 +72,7 @@ export class SourceSession {
     main: Socket,
   ) {
     this.metered = options.meters.begin();
+    this.log = messageLog(options.log, number);
     this.input = new QemuInput(main);
     this.connections = new SourceConnections(main, channelTimes(options.peer).stallMs, this.lifetime);
     this.agreed = new Promise((resolve, reject) => {
@@ -79,7 +82,7 @@ export class SourceSession {
     });
     this.agreed.catch(() => {});
     this.additional = new AdditionalConnections(this.connections, this.lifetime, this.agreed);
-    this.answers = new AnswerReader(this.connections, this.lifetime);
+    this.destinationFrames = new DestinationFrames(this.connections, this.lifetime);
   }
 
   /** Run the migration to its end. Return why it failed, if it did. */
@@ -157,8 +160,9 @@ export class SourceSession {
   private stateAfter(error: PageferryError): string {
     // A destination that has failed knows whether its QEMU may run the guest.
     const isExcluded =
-      this.answers.isRejected || (error instanceof ReportedError && !error.message.includes(MAY_RUN));
-    return this.stream?.guestState(this.answers, !isExcluded) ?? RUNS_ON_SOURCE;
+      this.destinationFrames.isRejected ||
+      (error instanceof ReportedError && !error.message.includes(MAY_RUN));
+    return this.stream?.guestState(this.destinationFrames, !isExcluded) ?? RUNS_ON_SOURCE;
   }
 
   /** Return whether QEMU has migrated the guest directly. A failure of that states where the guest is. */
@@ -169,7 +173,7 @@ export class SourceSession {
     const isDone = await tryDirect({
       ...{ advisor, peer, qmp: qmp.address, isStarted: true, signal: this.lifetime.signal },
       observe: (sample) => this.metered.observe(sample),
-      log: (level, message) => this.log(level, message),
+      log: this.log,
     });
     this.isDirect = isDone;
     return isDone;
@@ -189,7 +193,7 @@ export class SourceSession {
     const agreedBytes = readAccept(accept, channel.peer);
     const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), this.options.share);
     const sender = await createPageSender({
-      pageBytes: PAGE_BYTES,
+      pageBytes: TARGET_PAGE_BYTES,
       strategy: strategyByName(strategy),
       state: channelSender.progress.state,
       dedup: 'similar',
@@ -211,7 +215,7 @@ export class SourceSession {
         const { pages, codecs } = stats;
         return { pages, codecs, wireBytes: channelSender.window.sentBytes };
       });
-      const stats = new RoundStats(this.number, link, forecaster.round);
+      const stats = new RoundStats(this.number, link, forecaster.addRound);
       this.metered.observe(() => {
         const { streamBytes, pages, codecs } = stats;
         const { latest: forecast } = forecaster;
@@ -230,7 +234,7 @@ export class SourceSession {
         batchPages: BATCH_PAGES,
         maxGuestBytes: this.options.maxGuestBytes,
         stats,
-        log: (level, message) => this.log(level, message),
+        log: this.log,
         signal,
         gate: this.additional.gate,
         channelsKnown: () => this.additional.known(),
@@ -238,7 +242,7 @@ export class SourceSession {
         onFailure: (cause) => this.lifetime.fail(cause),
       });
       this.stream = stream;
-      const buildsPackets = readBuildsPackets(channel.lastReport);
+      const { buildsPackets } = readReport(channel.lastReport ?? new Uint8Array(0));
       await this.sendAll(channel, { channel: channelSender, stream, stats, buildsPackets });
       await forecaster.reported();
     } finally {
@@ -260,7 +264,7 @@ export class SourceSession {
 
   private async sendAll(channel: FrameChannel, agreed: AgreedMigration): Promise<void> {
     const { stream, stats } = agreed;
-    const done = this.answers.read(channel, agreed.channel);
+    const done = this.destinationFrames.read(channel, agreed.channel);
     // Whatever ends the channel ends this side too, even while nothing is sent.
     done.catch((cause) => this.lifetime.fail(cause));
     this.agree(agreed);
@@ -274,19 +278,15 @@ export class SourceSession {
         `QEMU closed the connection ${brokeOff}: it was cancelled or failed; see its log`,
       );
     await stream.drained();
-    stats.close();
+    stats.endRound();
     await this.additional.ended();
     // The end of the main connection is the end of the migration: nothing may follow it.
     await agreed.channel.send(MAIN, FRAME.ENDED, Uint8Array.of(MAIN));
     this.isSent = true;
     await done;
-    this.answers.checkReturnPath();
+    this.destinationFrames.checkReturnPath();
     this.log('info', summary(stats, agreed.channel.window.sentBytes));
   }
-
-  private readonly log = (level: 'info' | 'warn' | 'error', message: string): void => {
-    this.options.log({ level, migration: this.number, message });
-  };
 }
 
 /** `sent 216 MB for 395 MB of migration stream (45% less) in 4 rounds` */

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { openBaseImage } from '../../agent/base-image-file.js';
+import { certificateFacts } from '../../agent/check/certificate.js';
 import { type CheckReport, expectationText, reportCheck } from '../../agent/check/report.js';
-import { certificateFacts, checkChannel } from '../../agent/check/run-check.js';
+import { checkChannel } from '../../agent/check/run-check.js';
 import { measurePacking } from '../../agent/measure/packing-speed.js';
 import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';

@@ -53,11 +53,11 @@ function checkCredentials(
     );
 }
 
-function parsedAs<T>(values: ChannelValues, name: PemOption, what: string, parse: () => T): T {
+function parsedAs<T>(values: ChannelValues, name: PemOption, label: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new PageferryError('bad-argument', `--${name} ${values[name]}: has no PEM ${what}`, { cause });
+    throw new PageferryError('bad-argument', `--${name} ${values[name]}: has no PEM ${label}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts, usedCounts } from '../engine/frame/counters.js';
 import type { ForecastLine } from './forecast-line.js';
-import type { MigrationSample } from './metrics.js';
+import type { Link } from './metrics.js';
 
 /** One pre-copy round of QEMU, as a JSON line of `--stats`. */
 export interface RoundLine {
@@ -45,7 +45,7 @@ export class RoundStats {
 
   constructor(
     private readonly migration: number,
-    private readonly link: () => NonNullable<MigrationSample['link']>,
+    private readonly link: () => Link,
     private readonly onRound: (line: RoundLine) => void,
     private readonly clock: () => number = () => performance.now(),
   ) {

@@ -23,8 +23,9 @@ import type { DestinationAgentOptions } from './options.js';
 /** A check takes seconds; a peer that keeps asking is cut off. */
 const MAX_MS = 60_000;
 const MEASURE_MS = 80;
+const DIRECT_KINDS: ReadonlySet<number | undefined> = new Set(Object.values(DIRECT_KIND));
 
-/** Answer the questions of `pageferry agent check` until its end. @throws PageferryError */
+/** Answer the questions of one source agent until its end. @throws PageferryError */
 export async function answerCheck(
   channel: FrameChannel,
   options: DestinationAgentOptions,
@@ -34,47 +35,17 @@ export async function answerCheck(
     () => channel.fail(new PageferryError('limit', `the check took more than ${MAX_MS / 1000} s`)),
     MAX_MS,
   );
-  const burst = { bytes: 0, startedMs: 0 };
+  const check = new CheckAnswers(channel, options, migrationsInProgress);
   const direct = new DirectIncoming(channel, options);
-  let facts: DestinationFacts | undefined;
   try {
     for (;;) {
       const frame = await channel.receive();
       if (!frame) return direct.close(new PageferryError('io', `${channel.peer} closed its channel`));
       if (frame.type !== FRAME.CHECK) throw channel.unexpected(frame, FRAME.CHECK);
       const { body } = frame;
-      switch (body[0]) {
-        case CHECK_KIND.QUESTION:
-          checkSessionId(channel, body.subarray(1), channel.session!.ownId);
-          facts ??= await factsOf(options, migrationsInProgress());
-          await channel.send(FRAME.CHECK_ANSWER, factsBytes(facts));
-          break;
-        case CHECK_KIND.ROUND_TRIP:
-          await channel.send(FRAME.CHECK_ANSWER, Uint8Array.of(CHECK_KIND.ROUND_TRIP));
-          break;
-        case CHECK_KIND.BURST:
-          // The first frame starts the clock, so only what follows it is counted.
-          if (burst.startedMs === 0) burst.startedMs = performance.now();
-          else burst.bytes += body.length;
-          break;
-        case CHECK_KIND.BURST_END: {
-          const ms = burst.startedMs === 0 ? 0 : performance.now() - burst.startedMs;
-          await channel.send(FRAME.CHECK_ANSWER, burstBytes({ bytes: burst.bytes, ms }));
-          Object.assign(burst, { bytes: 0, startedMs: 0 });
-          break;
-        }
-        case DIRECT_KIND.QEMU:
-        case DIRECT_KIND.PREPARE:
-        case DIRECT_KIND.RESULT:
-          await direct.answer(body);
-          if (direct.isActive) clearTimeout(timer);
-          break;
-        default:
-          throw new PageferryError(
-            'unsupported',
-            `a check of kind ${body[0]}, which version ${VERSION} does not know; use the same release on both`,
-          );
-      }
+      if (DIRECT_KINDS.has(body[0])) await direct.answer(body);
+      else await check.answer(body);
+      if (direct.isActive) clearTimeout(timer);
     }
   } catch (cause) {
     const error = channel.fail(cause);
@@ -83,6 +54,61 @@ export async function answerCheck(
   } finally {
     clearTimeout(timer);
     await channel.close();
+  }
+}
+
+/** Answers the questions of `pageferry agent check` on one channel. */
+class CheckAnswers {
+  private facts: DestinationFacts | undefined;
+  /** Bytes of the current burst after its first frame, and the time of that; 0: none has come. */
+  private burst = { bytes: 0, startedMs: 0 };
+
+  constructor(
+    private readonly channel: FrameChannel,
+    private readonly options: DestinationAgentOptions,
+    private readonly migrationsInProgress: () => number,
+  ) {}
+
+  /** @throws PageferryError `unsupported` for a question of a later version */
+  async answer(body: Uint8Array): Promise<void> {
+    switch (body[0]) {
+      case CHECK_KIND.QUESTION:
+        return this.send(await this.describe(body.subarray(1)));
+      case CHECK_KIND.ROUND_TRIP:
+        return this.send(Uint8Array.of(CHECK_KIND.ROUND_TRIP));
+      case CHECK_KIND.BURST:
+        return this.addBurst(body.length);
+      case CHECK_KIND.BURST_END:
+        return this.send(this.endBurst());
+      default:
+        throw new PageferryError(
+          'unsupported',
+          `a check of kind ${body[0]}, which version ${VERSION} does not know; use the same release on both`,
+        );
+    }
+  }
+
+  private async send(answer: Uint8Array): Promise<void> {
+    await this.channel.send(FRAME.CHECK_ANSWER, answer);
+  }
+
+  private async describe(sessionId: Uint8Array): Promise<Uint8Array> {
+    const { channel, options } = this;
+    checkSessionId(channel, sessionId, channel.session!.ownId);
+    this.facts ??= await factsOf(options, this.migrationsInProgress());
+    return factsBytes(this.facts);
+  }
+
+  /** The first frame starts the clock, so only what follows it is counted. */
+  private addBurst(bytes: number): void {
+    if (this.burst.startedMs === 0) this.burst.startedMs = performance.now();
+    else this.burst.bytes += bytes;
+  }
+
+  private endBurst(): Uint8Array {
+    const { bytes, startedMs } = this.burst;
+    this.burst = { bytes: 0, startedMs: 0 };
+    return burstBytes({ bytes, ms: startedMs === 0 ? 0 : performance.now() - startedMs });
   }
 }
 

@@ -7,6 +7,7 @@ import { ReportedError } from '../../channel/handshake-messages.js';
 import { channelTimes } from '../../channel/security.js';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
+import type { PageSender } from '../../engine/live/page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { strategyByName } from '../../strategy/registry.js';
@@ -17,6 +18,7 @@ import { tryDirect } from '../direct/try-direct.js';
 import { ChannelSender } from '../flow/channel-sender.js';
 import { readReport } from '../flow/destination-report.js';
 import type { RateShare } from '../flow/rate-limiter.js';
+import type { StreamProgress } from '../flow/stream-progress.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
 import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
 import { uuidOfStream } from '../guest-uuid.js';
@@ -33,6 +35,7 @@ import { DestinationFrames } from './destination-frames.js';
 import type { SourceAgentOptions } from './options.js';
 import { QemuInput } from './qemu-input.js';
 import { SourceStream } from './source-stream.js';
+import { summary } from './summary.js';
 
 const BATCH_PAGES = 512;
 /** The head of QEMU's stream comes within this time, and so does the end of a closed connection. */
@@ -180,62 +183,18 @@ export class SourceSession {
   }
 
   private async migrate(): Promise<void> {
-    const { peer, base, cacheBytes, threads, strategy } = this.options;
+    const { peer, threads, share, maxGuestBytes } = this.options;
     const { signal } = this.lifetime;
     const channel = await connectChannel({ ...peer, signal });
     this.lifetime.attachChannel(channel);
-    this.uuid ??= uuidOfStream(await this.input.head(HEAD_BYTES, HEAD_MS, signal));
-    // The body of a keepalive, which earlier versions ignore.
-    if (this.uuid !== undefined) channel.report(Buffer.from(this.uuid.replaceAll('-', ''), 'hex'));
-    const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
-    await channel.send(FRAME.MIGRATE, migrateBytes(announced));
-    const accept = await expectAnswer(channel, FRAME.ACCEPT, 'it did not accept the migration', peer);
-    const agreedBytes = readAccept(accept, channel.peer);
-    const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), this.options.share);
-    const sender = await createPageSender({
-      pageBytes: TARGET_PAGE_BYTES,
-      strategy: strategyByName(strategy),
-      state: channelSender.progress.state,
-      dedup: 'similar',
-      cacheBytes: Math.min(agreedBytes, cacheBytes),
-      batchPages: BATCH_PAGES,
-      indexPages: INDEX_PAGES + (base?.pages ?? 0),
-      threads,
-      onPending: channelSender.progress.pending,
-      ...(base && { base }),
-      // Nothing else notices the end of the channel while a base image is read.
-      signal: AbortSignal.any([signal, channel.signal]),
-    });
+    const cacheBytes = await this.announce(channel);
+    const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), share);
+    const sender = await this.openPageSender(channel, channelSender.progress, cacheBytes);
     try {
-      const link = () => ({
-        bitsPerSecond: channelSender.bitsPerSecond,
-        inFlightBytes: channelSender.window.inFlightBytes,
-      });
-      const forecaster = this.forecaster(() => {
-        const { pages, codecs } = stats;
-        return { pages, codecs, wireBytes: channelSender.window.sentBytes };
-      });
-      const stats = new RoundStats(this.number, link, forecaster.addRound);
-      this.metered.observe(() => {
-        const { streamBytes, pages, codecs } = stats;
-        const { latest: forecast } = forecaster;
-        return {
-          streamBytes,
-          pages,
-          codecs,
-          wireBytes: channelSender.window.sentBytes,
-          link: link(),
-          forecast,
-        };
-      });
+      const { stats, forecaster } = this.meter(channelSender);
       const stream = new SourceStream({
-        channel: channelSender,
-        sender,
-        batchPages: BATCH_PAGES,
-        maxGuestBytes: this.options.maxGuestBytes,
-        stats,
+        ...{ channel: channelSender, sender, batchPages: BATCH_PAGES, maxGuestBytes, stats, signal },
         log: this.log,
-        signal,
         gate: this.additional.gate,
         channelsKnown: () => this.additional.known(),
         beforeDigest: () => this.additional.decided(),
@@ -250,7 +209,51 @@ export class SourceSession {
     }
   }
 
-  private forecaster(counts: ForecasterOptions['counts']): Forecaster {
+  /** Announce the migration. Return the bytes of sent pages that both agents cache. */
+  private async announce(channel: FrameChannel): Promise<number> {
+    const { peer, base, cacheBytes } = this.options;
+    this.uuid ??= uuidOfStream(await this.input.head(HEAD_BYTES, HEAD_MS, this.lifetime.signal));
+    // The body of a keepalive, which earlier versions ignore.
+    if (this.uuid !== undefined) channel.report(Buffer.from(this.uuid.replaceAll('-', ''), 'hex'));
+    const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
+    await channel.send(FRAME.MIGRATE, migrateBytes(announced));
+    const accept = await expectAnswer(channel, FRAME.ACCEPT, 'it did not accept the migration', peer);
+    return Math.min(readAccept(accept, channel.peer), cacheBytes);
+  }
+
+  private openPageSender(
+    channel: FrameChannel,
+    { state, pending }: StreamProgress,
+    cacheBytes: number,
+  ): Promise<PageSender> {
+    const { base, threads, strategy } = this.options;
+    return createPageSender({
+      pageBytes: TARGET_PAGE_BYTES,
+      strategy: strategyByName(strategy),
+      dedup: 'similar',
+      ...{ state, cacheBytes, threads, batchPages: BATCH_PAGES, onPending: pending },
+      indexPages: INDEX_PAGES + (base?.pages ?? 0),
+      ...(base && { base }),
+      // Nothing else notices the end of the channel while a base image is read.
+      signal: AbortSignal.any([this.lifetime.signal, channel.signal]),
+    });
+  }
+
+  /** Count what is sent by rounds, forecast the end from it, and have the metrics read both. */
+  private meter(channelSender: ChannelSender): { stats: RoundStats; forecaster: Forecaster } {
+    const { window } = channelSender;
+    const link = () => ({ bitsPerSecond: channelSender.bitsPerSecond, inFlightBytes: window.inFlightBytes });
+    const counts = () => ({ pages: stats.pages, codecs: stats.codecs, wireBytes: window.sentBytes });
+    const forecaster = this.createForecaster(counts);
+    const stats = new RoundStats(this.number, link, forecaster.addRound);
+    this.metered.observe(() => {
+      const { streamBytes } = stats;
+      return { ...counts(), streamBytes, link: link(), forecast: forecaster.latest };
+    });
+    return { stats, forecaster };
+  }
+
+  private createForecaster(counts: ForecasterOptions['counts']): Forecaster {
     const { log, qmp, cacheBytes, onRound } = this.options;
     return new Forecaster({
       ...{ counts, qmp, cacheBytes, signal: this.lifetime.signal },
@@ -287,13 +290,4 @@ export class SourceSession {
     this.destinationFrames.checkReturnPath();
     this.log('info', summary(stats, agreed.channel.window.sentBytes));
   }
-}
-
-/** `sent 216 MB for 395 MB of migration stream (45% less) in 4 rounds` */
-function summary({ streamBytes, rounds }: RoundStats, wireBytes: number): string {
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-  const percent = streamBytes > 0 ? Math.round(100 * (1 - wireBytes / streamBytes)) : 0;
-  const saved = percent >= 0 ? `${percent}% less` : `${-percent}% more`;
-  const count = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
-  return `sent ${megabytes(wireBytes)} for ${megabytes(streamBytes)} of migration stream (${saved}) in ${count}`;
 }

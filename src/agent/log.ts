@@ -10,6 +10,7 @@ export interface LogLine {
   readonly forecast?: ForecastLine;
 }
 
+/** Writes lines of a log. */
 export type Log = (line: LogLine) => void;
 
 /** Logs messages of one migration, or of the agent itself. */

@@ -20,6 +20,9 @@ export interface RoundLine {
   readonly forecast?: ForecastLine;
 }
 
+/** Parts of the main stream at which QEMU's receiver may wait for the channels of multifd. */
+export type SyncMark = 'multifd-flush' | 'section-end';
+
 /** Called when a batch was sent, with its bytes on the wire and its counts by codec. */
 export type OnBatchSent = (wireBytes: number, counts: CodecCounts) => void;
 
@@ -52,6 +55,7 @@ export class RoundStats {
     this.round = emptyRound(this.clock(), 0);
   }
 
+  /** Count a page of a record. */
   addPage(page: number): void {
     if (!this.hasPackets) {
       if (page < this.lastPage) this.endRound();
@@ -69,7 +73,7 @@ export class RoundStats {
   }
 
   /** Record that the main stream has passed a mark; a MULTIFD_FLUSH record ends a round. */
-  addMark(kind: 'multifd-flush' | 'section-end'): void {
+  addMark(kind: SyncMark): void {
     if (!this.hasPackets) return;
     const { lowest, highest } = this;
     this.lowest = Number.POSITIVE_INFINITY;

@@ -47,6 +47,7 @@ export interface BurstFacts {
 
 const MAX_TEXT_BYTES = 300;
 
+/** Return the answer to a QUESTION; texts are cut at 300 bytes. */
 export function factsBytes(facts: DestinationFacts): Uint8Array {
   const to = new WireWriter();
   to.u8(CHECK_KIND.QUESTION);
@@ -87,6 +88,7 @@ export function readFacts(body: Uint8Array, peer: string): DestinationFacts {
   };
 }
 
+/** Return the answer to a BURST_END. */
 export function burstBytes({ bytes, ms }: BurstFacts): Uint8Array {
   const to = new WireWriter();
   to.u8(CHECK_KIND.BURST_END);
@@ -95,12 +97,13 @@ export function burstBytes({ bytes, ms }: BurstFacts): Uint8Array {
   return to.bytes;
 }
 
+/** Read the answer to a BURST_END. @throws PageferryError `bad-stream` */
 export function readBurst(body: Uint8Array, peer: string): BurstFacts {
   const from = answerReader(body, CHECK_KIND.BURST_END, peer);
   return { bytes: from.u64(), ms: from.u64() / 1000 };
 }
 
-/** Check the kind of an answer. @throws PageferryError `bad-stream` */
+/** Return a reader of an answer, behind its kind. @throws PageferryError `bad-stream` */
 export function answerReader(body: Uint8Array, kind: number, peer: string): WireReader {
   const from = new WireReader(body, `${peer}: answer to a check`);
   const found = from.u8();

@@ -27,6 +27,7 @@ export interface CheckInput extends KnownFacts {
   readonly nowMs: number;
 }
 
+/** Result of all checks, and the expected migration. */
 export interface CheckReport {
   readonly items: readonly CheckItem[];
   readonly facts: MigrationFacts;

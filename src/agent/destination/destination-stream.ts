@@ -18,6 +18,7 @@ import { type BuiltPacket, PacketWriter } from '../multifd/packet-writer.js';
 import { BufferPool } from './buffer-pool.js';
 import { BypassInput } from './bypass-input.js';
 
+/** Parts of a migration that a destination stream uses. */
 export interface DestinationStreamOptions {
   /** Bytes of received pages to cache. */
   readonly cacheBytes: number;
@@ -110,6 +111,7 @@ export class DestinationStream implements GuestMemory {
     else if (type === FRAME.END) this.verify(body);
   }
 
+  /** Write a page to QEMU, as a record or as part of a packet. */
   write(page: number, bytes: Uint8Array): void {
     const map = this.map!;
     this.pages++;
@@ -117,6 +119,7 @@ export class DestinationStream implements GuestMemory {
     this.writer.writePage(map.blockOf(page), map.offsetOf(page), bytes, 0);
   }
 
+  /** Write a zero page to QEMU. */
   zero(page: number): void {
     const map = this.map!;
     this.pages++;
@@ -135,6 +138,7 @@ export class DestinationStream implements GuestMemory {
     throw new PageferryError('bad-stream', `page ${page}: QEMU's memory cannot be read`);
   }
 
+  /** Return the counts so far; `wireBytes`: bytes of the frames that were received. */
   sample(wireBytes: number): MigrationSample {
     return { streamBytes: this.writtenBytes, wireBytes, pages: this.pages, codecs: emptyCounts() };
   }

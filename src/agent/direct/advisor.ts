@@ -19,6 +19,7 @@ import { type DestinationQemu, DIRECT_KIND, jsonBody, readQemu } from './message
 const FRESH_MS = 5 * 60_000;
 const PACK_MS = 200;
 
+/** Inputs of an advisor. */
 export interface AdvisorOptions {
   /** The monitor of the source's QEMU. */
   readonly qmp: Address;

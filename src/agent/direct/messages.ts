@@ -36,6 +36,7 @@ const MAX_TEXT_CHARACTERS = 1000;
 /** QEMU's other addresses (exec:, file:, fd:) would let a destination run programs at the source. */
 const SOCKET_ADDRESS = /^(?:tcp:(?:\[[\da-f:.]+(?:%\w+)?\]|[\w.-]+):\d{1,5}|unix:\/[^,]+)$/i;
 
+/** Return a body of a kind. */
 export function jsonBody(kind: number, content?: object): Uint8Array {
   return Buffer.concat([Uint8Array.of(kind), Buffer.from(content ? JSON.stringify(content) : '')]);
 }
@@ -54,6 +55,7 @@ export function readJsonBody(body: Uint8Array, kind: number, peer: string): Reco
   return content as Record<string, unknown>;
 }
 
+/** Read the answer to QEMU. @throws as `readJsonBody` */
 export function readQemu(body: Uint8Array, peer: string): DestinationQemu {
   const { version, capabilities, compressions, hasTls } = readJsonBody(body, DIRECT_KIND.QEMU, peer);
   return {
@@ -88,6 +90,7 @@ export function readSettings(body: Uint8Array, peer: string): MigrationSettings 
   });
 }
 
+/** Read the answer to PREPARE: the URI at which QEMU listens. @throws as `readJsonBody` */
 export function readAddress(body: Uint8Array, peer: string): string {
   const { address } = readJsonBody(body, DIRECT_KIND.PREPARE, peer);
   if (typeof address === 'string' && SOCKET_ADDRESS.test(address))
@@ -100,6 +103,7 @@ export function readAddress(body: Uint8Array, peer: string): string {
   );
 }
 
+/** Read the answer to RESULT. @throws as `readJsonBody` */
 export function readResult(body: Uint8Array, peer: string): IncomingResult {
   const { status, error } = readJsonBody(body, DIRECT_KIND.RESULT, peer);
   if (status !== 'active' && status !== 'completed' && status !== 'failed')

@@ -17,9 +17,9 @@ import { CANCELLABLE, cancelMigration, QEMU_TIMES, type QemuTimes, stuck } from 
 import { DIRECT_KIND, jsonBody, readAddress, readResult, sharedSettings } from './messages.js';
 
 const POLL_MS = 50;
-/** The destination's QEMU says within this time what the source's says. */
+/** The destination's QEMU reports success within this time after the source's. */
 const RESULT_MS = 60_000;
-/** The guest is handed over, which has no limit: QEMU's own has (`downtime-limit`). */
+/** States in which QEMU hands the guest over. The only limit on them is QEMU's own (`downtime-limit`). */
 const HANDING_OVER: ReadonlySet<string> = new Set(['device', 'colo']);
 const POSTCOPY = 'postcopy-';
 const WILDCARD = /^tcp:(?:0\.0\.0\.0|\[::\]):(\d+)$/;
@@ -133,7 +133,7 @@ async function waitForEnd({
   times,
 }: Required<Omit<DirectMigration, 'isStarted'>>): Promise<QemuProgress> {
   let isPostcopy = false;
-  /** Since when QEMU is in a state that it has to leave. */
+  /** When QEMU entered a state that it has to leave. */
   let sinceMs: number | undefined;
   for (;;) {
     const progress = await monitor.progress();

@@ -22,7 +22,7 @@ const CODECS = ['raw', 'lz4', 'zstd'] as const;
 const INTERVAL_MS = 100;
 const MIN_BYTES = 256 << 10;
 
-/** What a destination reports of itself. */
+/** Report of a destination. */
 export interface DestinationReport {
   /** Cost of a byte; undefined before it is known. */
   readonly speed: DestinationSpeed | undefined;

@@ -1,6 +1,7 @@
 import type { ForecastLine } from '../forecast-line.js';
 import type { Forecast } from './forecast.js';
 
+/** Return the numbers of a forecast that was made `nowMs` after the start of the migration. */
 export function forecastLine(made: Forecast, downtimeLimitMs: number, nowMs: number): ForecastLine {
   return {
     endMs: Math.round(Math.max(made.endMs, nowMs)),

@@ -48,8 +48,8 @@ const FILL_COST = 0.02;
 /** Rounds with fewer pages say little about the next. */
 const MIN_PAGES = 64;
 /**
- * What remains at the end of a round are the pages written during it only if QEMU looked once, near the end:
- * where its downtime limit is at most this fraction of the round.
+ * The pages that remain at the end of a round are those written during it only if QEMU synchronized its dirty
+ * bitmap once, near the end: where its downtime limit is at most this fraction of the round.
  */
 export const MAX_LIMIT_FRACTION = 0.1;
 /** The weight of the latest round in the cost of a page. */

@@ -23,6 +23,7 @@ export interface QmpSettings extends MigrationLimits {
   readonly address: Address;
 }
 
+/** Parts of a migration that a forecaster uses. */
 export interface ForecasterOptions {
   /** Counts of the migration so far. */
   readonly counts: () => { readonly pages: number; readonly wireBytes: number; readonly codecs: CodecCounts };
@@ -58,7 +59,7 @@ export class Forecaster {
   private hasAnnouncedHalf = false;
   /** Whether QEMU has reported its dirty rate; else two rounds that were sent again show it. */
   private hasSample = false;
-  /** How often QEMU had looked for written pages by the last round: once before the first. */
+  /** QEMU's synchronizations of its dirty bitmap up to the last round: one before the first. */
   private dirtySyncs = 1;
   /** Rounds are reported in order, whatever QEMU's monitor takes. */
   private reporting: Promise<void> = Promise.resolve();
@@ -116,10 +117,10 @@ export class Forecaster {
     try {
       const { remainingPages, dirtySyncs, status } = await monitor.progress();
       const { ms } = this.rounds[line.round]!;
-      // QEMU that looked more often has added pages, and sent some of them, before the round ended.
-      const looks = dirtySyncs - this.dirtySyncs;
+      // After more than one, pages were added, and some of them sent, before the round ended.
+      const syncs = dirtySyncs - this.dirtySyncs;
       this.dirtySyncs = dirtySyncs;
-      if (status === 'active' && looks <= 1 && this.downtimeLimitMs <= MAX_LIMIT_FRACTION * ms) {
+      if (status === 'active' && syncs <= 1 && this.downtimeLimitMs <= MAX_LIMIT_FRACTION * ms) {
         totalPages = remainingPages + this.current().pages;
         this.dirty.push({ ms, pages: totalPages });
         this.hasSample = true;

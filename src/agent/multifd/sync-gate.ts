@@ -1,7 +1,5 @@
 import { Signal } from '../../page/sync.js';
-
-/** What in the main stream may be a mark. */
-export type SyncMark = 'multifd-flush' | 'section-end';
+import type { SyncMark } from '../round-stats.js';
 
 /**
  * Keeps packets of multifd in order with the main stream, as QEMU's receiver reads them: it leaves each

@@ -23,7 +23,7 @@ export interface QemuProgress {
   /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
   readonly remainingPages: number;
   readonly sentPages: number;
-  /** Number of QEMU's searches for written pages. */
+  /** Synchronizations of QEMU's dirty bitmap (`dirty-sync-count`). */
   readonly dirtySyncs: number;
   readonly fillPages: number;
   /** Bytes of the migration stream so far. */

@@ -8,7 +8,7 @@ import { MAIN } from '../connection.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { guestState, type ReturnPathState } from '../guest-state.js';
 import { blocksBytes, passThroughBytes, recordHead } from '../messages.js';
-import type { SyncMark } from '../multifd/sync-gate.js';
+import type { SyncMark } from '../round-stats.js';
 import { PageOutput } from './page-output.js';
 import { SendQueue } from './send-queue.js';
 import { Staging, type Step, type StepOf } from './staging.js';

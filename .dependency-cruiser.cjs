@@ -77,10 +77,37 @@ const engineRules = Object.entries(ENGINE_MAY_IMPORT).map(([part, others]) => ({
   },
 }));
 
+// Which part of src/agent may import which. Its files beside the parts may be imported by every part.
+const AGENT_MAY_IMPORT = {
+  flow: [],
+  multifd: ['flow'],
+  qmp: [],
+  forecast: ['qmp'],
+  advise: ['qmp', 'forecast'],
+  measure: ['qmp', 'advise'],
+  check: ['qmp', 'advise', 'measure'],
+  direct: ['qmp', 'forecast', 'advise', 'measure', 'check'],
+  source: ['flow', 'multifd', 'qmp', 'forecast', 'check', 'direct'],
+  destination: ['flow', 'multifd', 'measure', 'check', 'direct'],
+  guest: ['flow'],
+  'warm-up': ['flow', 'multifd', 'source', 'destination'],
+};
+const agentRules = Object.entries(AGENT_MAY_IMPORT).map(([part, others]) => ({
+  name: `agent-${part}-imports`,
+  comment: `src/agent/${part} may import of src/agent: ${others.join(', ') || 'nothing'}`,
+  severity: 'error',
+  from: { path: `^src/agent/${part}/` },
+  to: {
+    path: '^src/agent/',
+    pathNot: `^src/agent/(${[part, ...others].join('|')})/|^src/agent/[^/]+[.]ts$`,
+  },
+}));
+
 module.exports = {
   forbidden: [
     ...folderRules,
     ...engineRules,
+    ...agentRules,
     {
       name: 'known-engine-parts',
       comment: 'a new folder under src/engine has to be added to ENGINE_MAY_IMPORT first',
@@ -90,6 +117,23 @@ module.exports = {
         pathNot: `^src/engine/[^/]+[.]ts$|^src/engine/(${Object.keys(ENGINE_MAY_IMPORT).join('|')})/`,
       },
       to: {},
+    },
+    {
+      name: 'known-agent-parts',
+      comment: 'a new folder under src/agent has to be added to AGENT_MAY_IMPORT first',
+      severity: 'error',
+      from: {
+        path: '^src/agent/',
+        pathNot: `^src/agent/[^/]+[.]ts$|^src/agent/(${Object.keys(AGENT_MAY_IMPORT).join('|')})/`,
+      },
+      to: {},
+    },
+    {
+      name: 'agent-root-imports',
+      comment: 'files of src/agent beside its parts import no part',
+      severity: 'error',
+      from: { path: '^src/agent/[^/]+[.]ts$' },
+      to: { path: '^src/agent/[^/]+/' },
     },
     {
       name: 'known-folders',

@@ -8,7 +8,7 @@ import {
   listenForChannels as listenForFrames,
 } from './channel/listen.js';
 
-export type { BaseImage } from './agent/base-image-check.js';
+export type { BaseImage } from './agent/base-image.js';
 export { type GuestDestination, type ReceivedGuest, receiveGuest } from './agent/guest/receive-guest.js';
 export { type GuestSource, type SentGuest, sendGuest } from './agent/guest/send-guest.js';
 export type { Channel } from './channel/channel.js';

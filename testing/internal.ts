@@ -1,7 +1,7 @@
 // The one entry through which benches and scripts reach internals: parts of the package that its public
 // entries do not export, and the harnesses that tests share. scripts/build-internal.mjs bundles it into
 // build/internal.mjs.
-export { IS_ON_DESTINATION } from '../src/agent/source/guest-state.js';
+export { IS_ON_DESTINATION } from '../src/agent/guest-state.js';
 export { pipelinedTime } from '../src/analyze/tradeoff/model.js';
 export { bitRate, strategy } from '../src/cli/values.js';
 export { createCodecContext } from '../src/codec/codec.js';

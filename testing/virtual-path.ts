@@ -1,5 +1,6 @@
 // A link and a destination in virtual time, to test what the source keeps in flight.
-import { InFlightWindow, MAIN, MAX_MAIN_IN_FLIGHT_BYTES } from '../src/agent/flow/in-flight-window.js';
+import { MAIN } from '../src/agent/connection.js';
+import { InFlightWindow, MAX_MAIN_IN_FLIGHT_BYTES } from '../src/agent/flow/in-flight-window.js';
 
 const FRAME_BYTES = 1 << 17;
 

@@ -22,6 +22,7 @@ export class BlockMap {
     return this.pages * TARGET_PAGE_BYTES;
   }
 
+  /** Return the number of a page of a block among all pages. */
   numberOf(block: number, page: number): number {
     return this.firsts[block]! + page;
   }

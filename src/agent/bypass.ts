@@ -25,6 +25,7 @@ export interface BypassHead {
   readonly block: number;
 }
 
+/** Return the head of the body of a BYPASS frame. */
 export function bypassHead({ connection, block }: BypassHead): Uint8Array {
   const head = Buffer.allocUnsafe(BYPASS_HEAD_BYTES);
   head[0] = connection;
@@ -32,13 +33,14 @@ export function bypassHead({ connection, block }: BypassHead): Uint8Array {
   return head;
 }
 
-/** @throws PageferryError `bad-stream` */
+/** Read the head of the body of a BYPASS frame. @throws PageferryError `bad-stream` */
 export function readBypassHead(head: Uint8Array): BypassHead {
   if (head.length < BYPASS_HEAD_BYTES) throw bypassError(`a body of ${head.length} bytes`);
   const block = head[1]! | (head[2]! << 8);
   return { connection: head[0]!, block: block === NO_BLOCK ? -1 : block };
 }
 
+/** Return the error for bypassed bytes that are not valid. */
 export function bypassError(found: string): PageferryError {
   return new PageferryError('bad-stream', `bypassed bytes: ${found}`);
 }

@@ -1,4 +1,5 @@
 import type { MigrationLifetime } from './lifetime.js';
+import type { MessageLog } from './log.js';
 
 /**
  * Time for a guest that is being handed over to arrive, once an agent is stopped: whether its QEMU runs it is
@@ -10,11 +11,7 @@ const HAND_OVER_MS = 3500;
 export const MAY_RUN = 'QEMU may have the whole guest and run it';
 
 /** Call `end` where the migration does not end within a time. */
-export function endAfterHandOver(
-  { signal }: MigrationLifetime,
-  log: (level: 'warn', message: string) => void,
-  end: () => void,
-): void {
+export function endAfterHandOver({ signal }: MigrationLifetime, log: MessageLog, end: () => void): void {
   if (signal.aborted) return;
   log('warn', `the agent is stopped while the guest is handed over; waiting at most ${HAND_OVER_MS} ms`);
   const timer = setTimeout(end, HAND_OVER_MS);

@@ -1,4 +1,4 @@
-import type { ForecastLine } from './forecast/forecast-text.js';
+import type { ForecastLine } from './forecast-line.js';
 
 /** One line of an agent's log. */
 export interface LogLine {
@@ -10,4 +10,13 @@ export interface LogLine {
   readonly forecast?: ForecastLine;
 }
 
+/** Writes lines of a log. */
 export type Log = (line: LogLine) => void;
+
+/** Logs messages of one migration, or of the agent itself. */
+export type MessageLog = (level: LogLine['level'], message: string) => void;
+
+/** Return a log for the messages of one migration; 0: of the agent itself. */
+export function messageLog(log: Log, migration: number): MessageLog {
+  return (level, message) => log({ level, migration, message });
+}

@@ -52,6 +52,7 @@ export interface PassThroughMessage {
 
 const MAX_REASON_CHARACTERS = 1000;
 
+/** Return the body of MIGRATE. */
 export function migrateBytes({ sessionId, cacheBytes, base }: MigrateMessage): Uint8Array {
   const to = new WireWriter();
   to.put(sessionId);
@@ -61,6 +62,7 @@ export function migrateBytes({ sessionId, cacheBytes, base }: MigrateMessage): U
   return to.bytes;
 }
 
+/** Read the body of MIGRATE. @throws PageferryError `bad-stream` */
 export function readMigrate(body: Uint8Array): MigrateMessage {
   const from = new WireReader(body, 'announced migration');
   const sessionId = from.take(SESSION_ID_BYTES).slice();
@@ -72,13 +74,14 @@ export function readMigrate(body: Uint8Array): MigrateMessage {
   return { sessionId, cacheBytes, base: hasBase === 1 ? digest : undefined };
 }
 
-/** `cacheBytes`: bytes of sent pages that both sides cache. */
+/** Return the body of ACCEPT. `cacheBytes`: bytes of sent pages that both sides cache. */
 export function acceptBytes(cacheBytes: number): Uint8Array {
   const to = new WireWriter();
   to.u64(cacheBytes);
   return to.bytes;
 }
 
+/** Return the bytes of sent pages that both sides cache, of ACCEPT. @throws PageferryError `bad-stream` */
 export function readAccept(body: Uint8Array, peer: string): number {
   const from = new WireReader(body, `${peer}: accepted migration`);
   const cacheBytes = from.u64();
@@ -86,6 +89,7 @@ export function readAccept(body: Uint8Array, peer: string): number {
   return cacheBytes;
 }
 
+/** Return the body of ACK. */
 export function ackBytes({ connection, idle, bytes }: AckMessage): Uint8Array {
   const to = new WireWriter();
   to.u8(connection);
@@ -94,6 +98,7 @@ export function ackBytes({ connection, idle, bytes }: AckMessage): Uint8Array {
   return to.bytes;
 }
 
+/** Read the body of ACK. @throws PageferryError `bad-stream` */
 export function readAck(body: Uint8Array): AckMessage {
   const from = new WireReader(body, 'ack');
   const ack = { connection: from.u8(), idle: from.u8() / 255, bytes: from.u64() };
@@ -101,12 +106,13 @@ export function readAck(body: Uint8Array): AckMessage {
   return ack;
 }
 
+/** Return the body of PASS_THROUGH; a long reason is cut. */
 export function passThroughBytes({ postcopy, reason }: PassThroughMessage): Uint8Array {
   const text = new TextEncoder().encode(reason.slice(0, MAX_REASON_CHARACTERS));
   return Buffer.concat([Uint8Array.of(postcopy ? 1 : 0), text]);
 }
 
-/** Control characters of the reason become spaces. */
+/** Read the body of PASS_THROUGH; control characters of the reason become spaces. */
 export function readPassThrough(body: Uint8Array): PassThroughMessage {
   return {
     postcopy: body[0] === 1,
@@ -114,7 +120,7 @@ export function readPassThrough(body: Uint8Array): PassThroughMessage {
   };
 }
 
-/** Block names are Latin-1: one byte a character. */
+/** Return the body of BLOCKS. Block names are Latin-1: one byte a character. */
 export function blocksBytes(blocks: readonly QemuBlock[]): Uint8Array {
   const to = new WireWriter();
   for (const { name, bytes } of blocks) {
@@ -125,6 +131,7 @@ export function blocksBytes(blocks: readonly QemuBlock[]): Uint8Array {
   return to.bytes;
 }
 
+/** Read the body of BLOCKS; blocks are whole pages. @throws PageferryError `bad-stream` */
 export function readBlocks(body: Uint8Array): QemuBlock[] {
   const from = new WireReader(body, 'table of blocks');
   const blocks: QemuBlock[] = [];
@@ -141,7 +148,7 @@ export function readBlocks(body: Uint8Array): QemuBlock[] {
   return blocks;
 }
 
-/** Everything of a RECORD body before its bytes. */
+/** Return the body of RECORD before its bytes. */
 export function recordHead(page: number, kind: RecordKind, fill = 0): Uint8Array {
   const to = new WireWriter();
   to.u64(page);
@@ -150,6 +157,7 @@ export function recordHead(page: number, kind: RecordKind, fill = 0): Uint8Array
   return to.bytes;
 }
 
+/** Read the body of RECORD; its bytes are a view of it. @throws PageferryError `bad-stream` */
 export function readRecord(body: Uint8Array): RecordMessage {
   const from = new WireReader(body, 'record');
   const page = from.u64();

@@ -1,6 +1,6 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts } from '../engine/frame/counters.js';
-import type { ForecastLine } from './forecast/forecast-text.js';
+import type { ForecastLine } from './forecast-line.js';
 
 /** Counts of one migration so far. */
 interface MigrationCounts {
@@ -12,9 +12,15 @@ interface MigrationCounts {
   readonly codecs: CodecCounts;
 }
 
+/** Measurements of the link of one migration. */
+export interface Link {
+  readonly bitsPerSecond: number;
+  readonly inFlightBytes: number;
+}
+
 /** One observation of a migration in progress; only a source measures its link. */
 export interface MigrationSample extends MigrationCounts {
-  readonly link?: { readonly bitsPerSecond: number; readonly inFlightBytes: number };
+  readonly link?: Link;
   readonly forecast?: ForecastLine | undefined;
 }
 
@@ -25,8 +31,6 @@ export interface MeteredMigration {
   /** Add the final counts to the totals, and release `sample`. */
   end(result: 'completed' | 'failed'): void;
 }
-
-type MetricType = 'counter' | 'gauge';
 
 /** Counts of an agent over all its migrations, as Prometheus metrics. */
 export class AgentMetrics {
@@ -54,21 +58,11 @@ export class AgentMetrics {
     };
   }
 
-  /** Prometheus text format, version 0.0.4. */
+  /** Return all metrics in Prometheus' text format, version 0.0.4. */
   text(role: string): string {
-    const lines: string[] = [];
-    const put = (
-      name: string,
-      type: MetricType,
-      help: string,
-      ...values: readonly (readonly [string, number])[]
-    ) => {
-      lines.push(`# HELP pageferry_${name} ${help}`, `# TYPE pageferry_${name} ${type}`);
-      for (const [labels, value] of values) lines.push(`pageferry_${name}{role="${role}"${labels}} ${value}`);
-    };
     const total = { ...this.ended, codecs: emptyCounts() };
     addCounts(total.codecs, this.ended.codecs);
-    const links: NonNullable<MigrationSample['link']>[] = [];
+    const links: Link[] = [];
     const forecasts: ForecastLine[] = [];
     for (const { sample } of this.running) {
       if (!sample) continue;
@@ -77,47 +71,73 @@ export class AgentMetrics {
       if (link) links.push(link);
       if (forecast) forecasts.push(forecast);
     }
-    put('migrations_in_progress', 'gauge', 'Migrations in progress.', ['', this.inProgress]);
-    put(
-      'migrations_total',
-      'counter',
-      'Migrations that ended.',
-      [',result="completed"', this.completed],
-      [',result="failed"', this.failed],
+    const text = new MetricsText(role);
+    text.put('migrations_in_progress', 'gauge', 'Migrations in progress.', ['', this.inProgress]);
+    const results = (['completed', 'failed'] as const).map(
+      (result) => [`,result="${result}"`, this[result]] as const,
     );
-    put('stream_bytes_total', 'counter', "Bytes of QEMU's migration streams.", ['', total.streamBytes]);
-    put('wire_bytes_total', 'counter', 'Bytes between the agents.', ['', total.wireBytes]);
-    put('pages_total', 'counter', 'Pages of guest memory.', ['', total.pages]);
+    text.put('migrations_total', 'counter', 'Migrations that ended.', ...results);
+    putCounts(text, total);
     if (role === 'source') {
-      const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
-      const codecs = Object.entries(total.codecs).filter(([, { pages }]) => pages > 0);
-      put(
-        'codec_pages_total',
-        'counter',
-        'Pages by codec.',
-        ...codecs.map(([name, { pages }]) => [`,codec="${name}"`, pages] as const),
-      );
-      const bits = Math.round(sum(links.map(({ bitsPerSecond }) => bitsPerSecond)));
-      put('link_bits_per_second', 'gauge', 'Measured link rate; 0 without a migration.', ['', bits]);
-      const inFlight = sum(links.map(({ inFlightBytes }) => inFlightBytes));
-      put('in_flight_bytes', 'gauge', 'Bytes sent and not acked.', ['', inFlight]);
-      putForecasts(put, forecasts);
+      putCodecs(text, total.codecs);
+      putLinks(text, links);
+      putForecasts(text, forecasts);
     }
-    return `${lines.join('\n')}\n`;
+    return text.end();
   }
 }
 
-/** The forecasts of migrations in progress: the latest end, the longest downtime. */
-function putForecasts(
-  put: (name: string, type: MetricType, help: string, value: readonly [string, number]) => void,
-  forecasts: readonly ForecastLine[],
-): void {
+/** Values of one metric: labels after that of the role, and the number. */
+type MetricValue = readonly [labels: string, value: number];
+
+/** Builds a text of metrics. */
+class MetricsText {
+  private readonly lines: string[] = [];
+
+  constructor(private readonly role: string) {}
+
+  put(name: string, type: 'counter' | 'gauge', help: string, ...values: readonly MetricValue[]): void {
+    this.lines.push(`# HELP pageferry_${name} ${help}`, `# TYPE pageferry_${name} ${type}`);
+    for (const [labels, value] of values)
+      this.lines.push(`pageferry_${name}{role="${this.role}"${labels}} ${value}`);
+  }
+
+  end(): string {
+    return `${this.lines.join('\n')}\n`;
+  }
+}
+
+function putCounts(text: MetricsText, { streamBytes, wireBytes, pages }: MigrationCounts): void {
+  text.put('stream_bytes_total', 'counter', "Bytes of QEMU's migration streams.", ['', streamBytes]);
+  text.put('wire_bytes_total', 'counter', 'Bytes between the agents.', ['', wireBytes]);
+  text.put('pages_total', 'counter', 'Pages of guest memory.', ['', pages]);
+}
+
+function putCodecs(text: MetricsText, codecs: CodecCounts): void {
+  const used = Object.entries(codecs).filter(([, { pages }]) => pages > 0);
+  const values = used.map(([name, { pages }]): MetricValue => [`,codec="${name}"`, pages]);
+  text.put('codec_pages_total', 'counter', 'Pages by codec.', ...values);
+}
+
+function putLinks(text: MetricsText, links: readonly Link[]): void {
+  const sum = (key: keyof Link) => links.reduce((total, link) => total + link[key], 0);
+  const rateHelp = 'Measured link rate; 0 without a migration.';
+  text.put('link_bits_per_second', 'gauge', rateHelp, ['', Math.round(sum('bitsPerSecond'))]);
+  text.put('in_flight_bytes', 'gauge', 'Bytes sent and not acked.', ['', sum('inFlightBytes')]);
+}
+
+/** Add the forecasts of migrations in progress: the latest end, the longest downtime. */
+function putForecasts(text: MetricsText, forecasts: readonly ForecastLine[]): void {
   if (forecasts.length === 0) return;
-  const most = (key: 'remainingMs' | 'downtimeMs') => Math.max(...forecasts.map((line) => line[key])) / 1000;
-  put('forecast_remaining_seconds', 'gauge', 'Expected time to the end.', ['', most('remainingMs')]);
-  put('forecast_downtime_seconds', 'gauge', 'Expected downtime.', ['', most('downtimeMs')]);
+  const maxSeconds = (key: 'remainingMs' | 'downtimeMs') =>
+    Math.max(...forecasts.map((line) => line[key])) / 1000;
   const diverging = forecasts.filter(({ converges }) => converges === false).length;
-  put('forecast_diverging', 'gauge', 'Migrations that do not converge.', ['', diverging]);
+  text.put('forecast_remaining_seconds', 'gauge', 'Expected time to the end.', [
+    '',
+    maxSeconds('remainingMs'),
+  ]);
+  text.put('forecast_downtime_seconds', 'gauge', 'Expected downtime.', ['', maxSeconds('downtimeMs')]);
+  text.put('forecast_diverging', 'gauge', 'Migrations that do not converge.', ['', diverging]);
 }
 
 function add(

@@ -50,12 +50,12 @@ export class SocketWriter {
       this.stall.renew();
       this.progress.notify();
     });
-    await this.queuedAtMost(this.queueLimit);
+    await this.waitForQueue(this.queueLimit);
   }
 
   /** Resolve when everything is written, or the socket is closed. @throws as `write` */
   async drained(): Promise<void> {
-    await this.queuedAtMost(0);
+    await this.waitForQueue(0);
   }
 
   private written(bytes: number): void {
@@ -66,7 +66,7 @@ export class SocketWriter {
     this.queueLimit = Math.min(MAX_QUEUED_BYTES, Math.max(MIN_QUEUED_BYTES, (QUEUE_MS * busy.bytes) / ms));
   }
 
-  private async queuedAtMost(bytes: number): Promise<void> {
+  private async waitForQueue(bytes: number): Promise<void> {
     const { socket } = this;
     const isReady = () => socket.destroyed || socket.writableLength <= bytes;
     if (isReady()) return;

@@ -10,10 +10,21 @@ afterEach(() => host?.close());
 
 test('a report is read as it was written, to a thousandth of a nanosecond', () => {
   const speed: DestinationSpeed = { nsPerPageByte: 0.5, unpackNsPerByte: { lz4: 0.25, zstd: 1.75 } };
-  expect(readReport(reportBytes(speed))).toEqual(speed);
+  expect(readReport(reportBytes(speed))).toEqual({ speed, maxMainBytes: 64 << 20, buildsPackets: true });
   // Of a later version, which reports more.
-  expect(readReport(Buffer.concat([reportBytes(speed), new Uint8Array(8)]))).toEqual(speed);
-  expect(readReport(reportBytes({ nsPerPageByte: 1e12, unpackNsPerByte: {} }))!.nsPerPageByte).toBe(
+  expect(readReport(Buffer.concat([reportBytes(speed), new Uint8Array(8)]))).toEqual(
+    readReport(reportBytes(speed)),
+  );
+  // Of an earlier one, which reports less.
+  expect(readReport(reportBytes(speed).subarray(0, 16))).toEqual({
+    speed,
+    maxMainBytes: 0,
+    buildsPackets: false,
+  });
+  expect(readReport(reportBytes(speed).subarray(0, 20))).toEqual({
+    ...{ speed, maxMainBytes: 64 << 20, buildsPackets: false },
+  });
+  expect(readReport(reportBytes({ nsPerPageByte: 1e12, unpackNsPerByte: {} })).speed!.nsPerPageByte).toBe(
     0xfffffffe / 1024,
   );
 });
@@ -22,8 +33,8 @@ test.each([
   ['an empty keepalive', new Uint8Array()],
   ['fewer bytes than a report has', new Uint8Array(15)],
   ['nothing known', new Uint8Array(16).fill(255)],
-])('%s is no report', (_, body) => {
-  expect(readReport(body)).toBeUndefined();
+])('%s reports no speed', (_, body) => {
+  expect(readReport(body)).toEqual({ speed: undefined, maxMainBytes: 0, buildsPackets: false });
 });
 
 test('a strategy at the source sees what the destination reports', async () => {

@@ -5,7 +5,7 @@ import type { ModeEstimate } from '../../src/agent/advise/estimate.js';
 import { checkChannel } from '../../src/agent/check/run-check.js';
 import type { Advisor } from '../../src/agent/direct/advisor.js';
 import { migrateDirectly, prepareDirect } from '../../src/agent/direct/outgoing.js';
-import { stepAside } from '../../src/agent/direct/step-aside.js';
+import { tryDirect } from '../../src/agent/direct/try-direct.js';
 import { QemuMonitor } from '../../src/agent/qmp/monitor.js';
 import { connectChannel } from '../../src/channel/connect.js';
 import { FRAME } from '../../src/channel/frame.js';
@@ -248,7 +248,7 @@ describe('the decision to step aside', () => {
     const { qmp, fake } = await monitorOf(['active'], []);
     const peer = { ...KEPT.insecure.source, address: localAddress(1, KEPT.insecure.source) };
     const parts = { advisor, qmp, peer, isStarted: true, signal, observe: () => {}, decideMs: 40 };
-    const result = await stepAside({ ...parts, log: (_, message) => log.push(message) }).catch(
+    const result = await tryDirect({ ...parts, log: (_, message) => log.push(message) }).catch(
       (cause: Error) => cause.message,
     );
     return { result, log, fake };

@@ -1,7 +1,7 @@
 // After every failure QEMU's connection is closed, both logs have the same reason, nothing hangs, and the
 // next attempt completes.
 import { afterEach, describe, expect, test } from 'vitest';
-import { RUNS_ON_SOURCE } from '../../src/agent/source/guest-state.js';
+import { RUNS_ON_SOURCE } from '../../src/agent/guest-state.js';
 import { noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { within } from '../channel/hosts.js';
 import { type Change, UNITS } from '../channel/relay.js';

@@ -1,6 +1,7 @@
 // What the source keeps in flight, in virtual time: enough for the link at any length, and a short queue.
+
 import { describe, expect, test } from 'vitest';
-import { MAIN } from '../../src/agent/flow/in-flight-window.js';
+import { MAIN } from '../../src/agent/connection.js';
 import { VirtualPath, type VirtualPathOptions } from '../../testing/virtual-path.js';
 
 const ROUND_TRIPS = [1, 20, 100, 250];

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { openBase } from '../../src/agent/base-image.js';
+import { openBaseImage } from '../../src/agent/base-image-file.js';
 import { LiveSender } from '../../src/engine/live/live-sender.js';
 import {
   DEVICES,
@@ -162,7 +162,7 @@ describe('--base', () => {
   const stream = craftedStream([second]);
 
   test('the same image on both sides saves bytes', async () => {
-    const base = await openBase(path);
+    const base = await openBaseImage(path);
     const without = await wireBytes(stream);
     expect(await wireBytes(stream, { base })).toBeLessThan(without / 2);
     // However little memory there is: the image is at hand.
@@ -175,7 +175,8 @@ describe('--base', () => {
     ['none at the destination', path, undefined],
     ['none at the source', undefined, path],
   ])('%s is refused, with both digests', async (_, ours, theirs) => {
-    const open = async (name: string | undefined) => (name === undefined ? undefined : await openBase(name));
+    const open = async (name: string | undefined) =>
+      name === undefined ? undefined : await openBaseImage(name);
     const [base, destinationBase] = [await open(ours), await open(theirs)];
     const agents = await startAgents({
       folder,

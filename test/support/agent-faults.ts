@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
-import { RUNS_ON_SOURCE } from '../../src/agent/source/guest-state.js';
+import { RUNS_ON_SOURCE } from '../../src/agent/guest-state.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { cut } from '../../testing/qemu/replay.js';

@@ -1,14 +1,14 @@
 // A pair of agents in this process between two fake QEMUs, with their logs.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import type { BaseImageFile } from '../../src/agent/base-image.js';
+import type { BaseImageFile } from '../../src/agent/base-image-file.js';
 import { startDestinationAgent } from '../../src/agent/destination/destination-agent.js';
 import type { DirectIncomingOptions } from '../../src/agent/direct/options.js';
 import type { QmpSettings } from '../../src/agent/forecast/forecaster.js';
 import type { LogLine } from '../../src/agent/log.js';
 import { AgentMetrics } from '../../src/agent/metrics.js';
+import type { RoundLine } from '../../src/agent/round-stats.js';
 import { startSourceAgent } from '../../src/agent/source/source-agent.js';
-import type { RoundLine } from '../../src/agent/stats.js';
 import type { ConnectOptions } from '../../src/channel/connect.js';
 import type { ListenOptions } from '../../src/channel/listen.js';
 import type { Address } from '../../src/channel/transports/address.js';

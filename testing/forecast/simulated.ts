@@ -1,13 +1,13 @@
 // Forecasts of simulated migrations, and their real ends, in virtual time.
 
-import type { DirtySample } from '../../src/agent/forecast/dirty-curve.js';
 import {
-  CHANGES_COST,
+  CACHED_RESEND_COST,
   type Forecast,
   forecast,
   MAX_LIMIT_FRACTION,
   type RoundFacts,
 } from '../../src/agent/forecast/forecast.js';
+import type { DirtySample } from '../../src/agent/qmp/reports.js';
 import { PageBitmap } from '../../src/page/bitmap.js';
 import type { Guest, GuestSpec } from '../../src/simulate/guest.js';
 import { GuestClock } from '../../src/simulate/guest-clock.js';
@@ -108,7 +108,7 @@ async function migrate(
 ): Promise<void> {
   const { guest } = migration;
   const rounds: RoundFacts[] = [];
-  const resendCost = strategy === undefined ? 1 : CHANGES_COST;
+  const resendCost = strategy === undefined ? 1 : CACHED_RESEND_COST;
   const input = { guestPages: guest.pages, downtimeLimitMs, rounds, dirty, resendCost };
   const isFill = fillsOf(guest);
   const bandwidth = new Bandwidth();

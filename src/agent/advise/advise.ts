@@ -9,6 +9,7 @@ interface ExcludedMode {
   readonly reason: string;
 }
 
+/** Estimates of all modes that can be used, and the choice among them. */
 export interface Advice {
   readonly estimates: readonly ModeEstimate[];
   readonly excluded: readonly ExcludedMode[];

@@ -1,9 +1,10 @@
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { forecast } from '../forecast/forecast.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 import type { MigrationFacts } from './facts.js';
 import { EMULATED_MS, FIXED_MS, LINK_EFFICIENCY, type ModeCosts, POSTCOPY_DOWNTIME_MS } from './modes.js';
-import { channelsOf, type MigrationSettings, settingsOf } from './settings.js';
+import { channelsOf, settingsOf } from './settings.js';
 
-const PAGE_BYTES = 4096;
 const GIB = 2 ** 30;
 
 /** Expected result of one mode. */
@@ -33,7 +34,7 @@ export function estimateMode(mode: ModeCosts, facts: MigrationFacts): ModeEstima
   const limitMs = maxBandwidth === undefined ? 0 : (1000 * limitedBytes) / maxBandwidth;
   const hostMs = (dataBytes / GIB) * hostMsPerGib(mode, facts);
   const ms = Math.max(linkMs, limitMs, hostMs);
-  const pages = Math.ceil(guestBytes / PAGE_BYTES);
+  const pages = Math.ceil(guestBytes / TARGET_PAGE_BYTES);
   const fills = Math.round(pages * (1 - memory.dataFraction));
   const isPostcopy = mode.name === 'post-copy';
   const precopy = forecast({

@@ -1,13 +1,4 @@
-import type { DirtySample } from '../forecast/dirty-curve.js';
-
-/** One QEMU, as far as it limits the modes of a migration. */
-export interface QemuSupport {
-  readonly version: string;
-  /** Names of the migration capabilities that it knows. */
-  readonly capabilities: ReadonlySet<string>;
-  /** Methods of `multifd-compression` that it was built with; empty: not known. */
-  readonly compressions: ReadonlySet<string>;
-}
+import type { DirtySample, QemuSupport } from '../qmp/reports.js';
 
 /** A sample of the guest's memory. */
 export interface MemorySample {

@@ -1,14 +1,8 @@
-import type { MigrationFacts, QemuSupport } from './facts.js';
+import type { QemuSupport } from '../qmp/reports.js';
+import { type MigrationSettings, UNLIMITED_BANDWIDTH } from '../qmp/settings.js';
+import type { MigrationFacts } from './facts.js';
 import type { ModeCosts } from './modes.js';
 
-/** Capabilities and parameters of QEMU for one migration. */
-export interface MigrationSettings {
-  readonly capabilities: Readonly<Record<string, boolean>>;
-  readonly parameters: Readonly<Record<string, number | string>>;
-}
-
-/** Largest rate that a QEMU accepts on every platform is higher; no link reaches this one. */
-export const UNLIMITED_BANDWIDTH = 10_000_000_000;
 const MIN_CHANNELS = 2;
 const MAX_CHANNELS = 8;
 
@@ -45,14 +39,6 @@ export function settingsOf({ name, level }: ModeCosts, facts: MigrationFacts): M
 /** Number of multifd's channels: the cores of the smaller host, within limits. */
 export function channelsOf({ sourceCores, destinationCores }: MigrationFacts): number {
   return Math.min(MAX_CHANNELS, Math.max(MIN_CHANNELS, Math.min(sourceCores, destinationCores)));
-}
-
-/** `multifd on, postcopy-ram off, multifd-channels 2, ...` */
-export function settingsText({ capabilities, parameters }: MigrationSettings): string {
-  return [
-    ...Object.entries(capabilities).map(([name, isOn]) => `${name} ${isOn ? 'on' : 'off'}`),
-    ...Object.entries(parameters).map(([name, value]) => `${name} ${value}`),
-  ].join(', ');
 }
 
 /** Return the reason why a mode cannot be used, or undefined if it can. */

@@ -12,6 +12,7 @@
 import { readText } from '../../channel/handshake-messages.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
+import { printable } from '../printable.js';
 
 /** Content of a CHECK frame. */
 export const CHECK_KIND = { QUESTION: 0, ROUND_TRIP: 1, BURST: 2, BURST_END: 3 } as const;
@@ -46,6 +47,7 @@ export interface BurstFacts {
 
 const MAX_TEXT_BYTES = 300;
 
+/** Return the answer to a QUESTION; texts are cut at 300 bytes. */
 export function factsBytes(facts: DestinationFacts): Uint8Array {
   const to = new WireWriter();
   to.u8(CHECK_KIND.QUESTION);
@@ -67,8 +69,8 @@ export function factsBytes(facts: DestinationFacts): Uint8Array {
 /** Read the answer to a QUESTION; later fields are ignored. @throws PageferryError `bad-stream` */
 export function readFacts(body: Uint8Array, peer: string): DestinationFacts {
   const from = answerReader(body, CHECK_KIND.QUESTION, peer);
-  const version = printable(readText(from));
-  const qemuAddress = printable(readText(from));
+  const version = printable(readText(from), MAX_TEXT_BYTES);
+  const qemuAddress = printable(readText(from), MAX_TEXT_BYTES);
   const qemuSocket = SOCKET_STATES[from.u8()] ?? 'unknown';
   const certificateEnd = from.u64() || undefined;
   const cacheBytes = from.u64();
@@ -79,13 +81,14 @@ export function readFacts(body: Uint8Array, peer: string): DestinationFacts {
   const base = hasBase ? digest : undefined;
   const cores = from.u32();
   const unpackBytesPerMs = from.u32() || undefined;
-  const bootId = from.left > 0 ? printable(readText(from)) || undefined : undefined;
+  const bootId = from.left > 0 ? printable(readText(from), MAX_TEXT_BYTES) || undefined : undefined;
   return {
     ...{ version, qemuAddress, qemuSocket, certificateEnd, cacheBytes, maxGuestBytes, migrationsInProgress },
     ...{ base, cores, unpackBytesPerMs, bootId },
   };
 }
 
+/** Return the answer to a BURST_END. */
 export function burstBytes({ bytes, ms }: BurstFacts): Uint8Array {
   const to = new WireWriter();
   to.u8(CHECK_KIND.BURST_END);
@@ -94,12 +97,13 @@ export function burstBytes({ bytes, ms }: BurstFacts): Uint8Array {
   return to.bytes;
 }
 
+/** Read the answer to a BURST_END. @throws PageferryError `bad-stream` */
 export function readBurst(body: Uint8Array, peer: string): BurstFacts {
   const from = answerReader(body, CHECK_KIND.BURST_END, peer);
   return { bytes: from.u64(), ms: from.u64() / 1000 };
 }
 
-/** Check the kind of an answer. @throws PageferryError `bad-stream` */
+/** Return a reader of an answer, behind its kind. @throws PageferryError `bad-stream` */
 export function answerReader(body: Uint8Array, kind: number, peer: string): WireReader {
   const from = new WireReader(body, `${peer}: answer to a check`);
   const found = from.u8();
@@ -111,8 +115,4 @@ function putText(to: WireWriter, text: string): void {
   const bytes = new TextEncoder().encode(text).subarray(0, MAX_TEXT_BYTES);
   to.u16(bytes.length);
   to.put(bytes);
-}
-
-function printable(text: string): string {
-  return text.slice(0, MAX_TEXT_BYTES).replace(/\p{C}/gu, ' ');
 }

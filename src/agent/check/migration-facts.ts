@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
-import type { MigrationFacts, QemuSupport } from '../advise/facts.js';
+import type { MigrationFacts } from '../advise/facts.js';
 import { ASSUMED_MEMORY, RECORDED_CORE_BYTES_PER_MS } from '../advise/modes.js';
-import type { GuestFacts } from '../qmp/guest-facts.js';
-import { bootId } from './boot-id.js';
-import type { PackingSpeed } from './packing-speed.js';
+import { bootId } from '../measure/boot-id.js';
+import type { GuestFacts } from '../measure/guest-facts.js';
+import type { PackingSpeed } from '../measure/packing-speed.js';
+import type { QemuSupport } from '../qmp/reports.js';
 import type { ChannelFacts } from './run-check.js';
 
 /** What is known before a migration between two agents. */

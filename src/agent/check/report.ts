@@ -2,9 +2,10 @@ import { digestText } from '../../dedup/image-digest.js';
 import { VERSION } from '../../version.js';
 import { type Advice, advise, seconds } from '../advise/advise.js';
 import type { MigrationFacts } from '../advise/facts.js';
+import type { PackingSpeed } from '../measure/packing-speed.js';
+import type { CertificateFacts } from './certificate.js';
 import type { DestinationFacts } from './messages.js';
 import { type KnownFacts, migrationFacts } from './migration-facts.js';
-import type { PackingSpeed } from './packing-speed.js';
 
 type CheckStatus = 'ok' | 'warning' | 'failed';
 
@@ -18,7 +19,7 @@ interface CheckItem {
 /** Inputs of the report. */
 export interface CheckInput extends KnownFacts {
   /** This host's certificate. */
-  readonly certificate: { readonly name: string; readonly end: number } | undefined;
+  readonly certificate: CertificateFacts | undefined;
   readonly threads: number;
   readonly base: Uint8Array | undefined;
   /** Why the QEMU of this host cannot be asked, if it should be. */
@@ -26,6 +27,7 @@ export interface CheckInput extends KnownFacts {
   readonly nowMs: number;
 }
 
+/** Result of all checks, and the expected migration. */
 export interface CheckReport {
   readonly items: readonly CheckItem[];
   readonly facts: MigrationFacts;
@@ -100,11 +102,7 @@ export function expectationText({ advice, facts }: CheckReport): string {
   return `a guest of ${sizeText(guestBytes)}, of which ${percent}% is not zero${writes}: ${seconds(agents.totalMs)} with the agents${other}`;
 }
 
-function certificateItem(
-  name: string,
-  { name: names, end }: { readonly name: string; readonly end: number },
-  nowMs: number,
-): CheckItem {
+function certificateItem(name: string, { name: names, end }: CertificateFacts, nowMs: number): CheckItem {
   const days = Math.floor((end - nowMs / 1000) / DAY_S);
   const date = new Date(1000 * end).toISOString().slice(0, 10);
   const prefix = names === '' ? '' : `${names}; `;

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { expectAnswer } from '../../channel/answer.js';
 import { type ConnectOptions, connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
@@ -36,7 +35,7 @@ type Ask = (body: Uint8Array) => Promise<Uint8Array>;
 
 /** Ask a destination agent what it is, and measure the channel. @throws PageferryError */
 export function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> {
-  return checked(peer, async (channel, ask) => {
+  return withCheckChannel(peer, async (channel, ask) => {
     const destination = await askFacts(channel, ask);
     const roundTripMs = await measureRoundTrip(ask, channel.peer);
     const bitsPerSecond = await measureRate(channel, ask);
@@ -46,7 +45,7 @@ export function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> {
 
 /** Ask a destination agent what it is. @throws PageferryError */
 export function askDestination(peer: ConnectOptions): Promise<DestinationFacts> {
-  return checked(peer, askFacts);
+  return withCheckChannel(peer, askFacts);
 }
 
 async function askFacts(channel: FrameChannel, ask: Ask): Promise<DestinationFacts> {
@@ -55,7 +54,7 @@ async function askFacts(channel: FrameChannel, ask: Ask): Promise<DestinationFac
 }
 
 /** Run `check` on a channel of its own. */
-async function checked<T>(
+async function withCheckChannel<T>(
   peer: ConnectOptions,
   check: (channel: FrameChannel, ask: Ask) => Promise<T>,
 ): Promise<T> {
@@ -67,7 +66,7 @@ async function checked<T>(
   try {
     return await check(channel, ask);
   } catch (cause) {
-    throw explained(channel, cause);
+    throw explainOlderAgent(channel, cause);
   } finally {
     await channel.close();
   }
@@ -99,18 +98,11 @@ async function measureRate(channel: FrameChannel, ask: Ask): Promise<number | un
 }
 
 /** An older agent does not know the question. */
-function explained(channel: FrameChannel, cause: unknown): unknown {
+function explainOlderAgent(channel: FrameChannel, cause: unknown): unknown {
   if (!(cause instanceof PageferryError) || !OLDER_AGENT.test(cause.message)) return cause;
   return new PageferryError(
     'unsupported',
     `${channel.peer}: the destination agent answers, but its release knows no checks; migrations with it may work: use the same release on both`,
     { cause },
   );
-}
-
-/** Names and end of a certificate of this host. */
-export function certificateFacts(pem: string | Uint8Array): { readonly name: string; readonly end: number } {
-  const { subject, subjectAltName, validTo } = new X509Certificate(pem);
-  const name = [subject?.replaceAll('\n', ', '), subjectAltName].filter(Boolean).join(', ');
-  return { name, end: Math.floor(Date.parse(validTo) / 1000) };
 }

@@ -1,3 +1,4 @@
+/** A buffer in use. */
 interface BufferUse {
   readonly buffer: Uint8Array;
   /** Pieces of it that are not written yet. */
@@ -24,12 +25,13 @@ export class BufferPool {
     return buffer;
   };
 
-  /** Note that a piece of a buffer is being written. */
+  /** Record that a piece of a buffer is being written. */
   writing(piece: Uint8Array): void {
     const use = this.used.get(piece.buffer);
     if (use) use.pieces++;
   }
 
+  /** Record that a piece is written; its buffer may be reused once all of them are. */
   written(piece: Uint8Array): void {
     const use = this.used.get(piece.buffer);
     if (!use) return;

@@ -5,7 +5,7 @@ import { headProblem, PACKET_HEAD_BYTES, packetDataBytes, readPacket } from '../
 import { RamRecords } from '../../qemu/ram-records.js';
 import type { BlockMap } from '../block-map.js';
 import { BYPASS_HEAD_BYTES, BypassDigest, bypassError, readBypassHead } from '../bypass.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 
 /** What is written to QEMU of one BYPASS frame. */
 export interface BypassedBytes {
@@ -73,7 +73,7 @@ export class BypassInput {
 
   private events(): QemuEvents {
     const { map } = this;
-    const take = (block: number, page: number) => this.take(map.numberOf(block, page));
+    const take = (block: number, page: number) => this.invalidate(map.numberOf(block, page));
     const refuse = (found: string) => () => {
       throw bypassError(`${found} among records of pages`);
     };
@@ -93,7 +93,7 @@ export class BypassInput {
     return stopped;
   }
 
-  private take(page: number): void {
+  private invalidate(page: number): void {
     this.pages++;
     this.receiver.invalidate(page);
   }
@@ -106,7 +106,7 @@ export class BypassInput {
       const problem = head.length < PACKET_HEAD_BYTES ? `a packet of ${bytes} bytes` : headProblem(head);
       const packet = problem ?? readPacket(head, this.map.blocks);
       if (typeof packet === 'string') throw bypassError(packet);
-      for (const page of packet.pages) this.take(this.map.numberOf(packet.block, page));
+      for (const page of packet.pages) this.invalidate(this.map.numberOf(packet.block, page));
       this.packet = { connection, left: PACKET_HEAD_BYTES + packetDataBytes(head) - bytes };
     }
     if (this.packet.left < 0) throw bypassError(`a packet with ${-this.packet.left} bytes too many`);

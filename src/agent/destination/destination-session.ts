@@ -7,13 +7,14 @@ import { PageferryError } from '../../page/error.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { asError } from '../as-error.js';
-import { checkSameBase } from '../base-image-check.js';
+import { checkSameBase } from '../base-image.js';
+import { MAIN, MAX_CONNECTIONS } from '../connection.js';
 import { openIncoming } from '../direct/incoming.js';
 import { DestinationReporter } from '../flow/destination-report.js';
-import { MAIN, MAX_CONNECTIONS } from '../flow/in-flight-window.js';
 import { qemuAddress, UUID_BYTES, uuidText } from '../guest-uuid.js';
 import { endAfterHandOver, MAY_RUN } from '../hand-over.js';
 import { MigrationLifetime } from '../lifetime.js';
+import { type MessageLog, messageLog } from '../log.js';
 import { acceptBytes, readMigrate } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
 import { DestinationStream } from './destination-stream.js';
@@ -37,6 +38,7 @@ const MEMORY_FRAMES: ReadonlySet<number> = new Set([
 export class DestinationSession {
   private readonly lifetime = new MigrationLifetime();
   private readonly metered: MeteredMigration;
+  private readonly log: MessageLog;
   private readonly connections: QemuConnection[] = [];
   private readonly opening = new SerialQueue();
   /** Each resolves when QEMU closes a connection. */
@@ -56,10 +58,11 @@ export class DestinationSession {
 
   constructor(
     private readonly options: DestinationAgentOptions,
-    private readonly number: number,
+    number: number,
     private readonly channel: FrameChannel,
   ) {
     this.metered = options.meters.begin();
+    this.log = messageLog(options.log, number);
     this.lifetime.attachChannel(channel);
   }
 
@@ -143,7 +146,10 @@ export class DestinationSession {
     this.isDelivered = true;
     await this.closedByQemu();
     if (!stream.isVerified)
-      this.log('warn', `the guest's memory was not verified: ${stream.unread ?? 'its digest is missing'}`);
+      this.log(
+        'warn',
+        `the guest's memory was not verified: ${stream.passThroughReason ?? 'its digest is missing'}`,
+      );
     this.isComplete = true;
     await channel.send(FRAME.COMMITTED);
   }
@@ -239,7 +245,7 @@ export class DestinationSession {
 
   private async connect(connection: QemuConnection): Promise<void> {
     await connection.open();
-    const closed = connection.answers().then(() => this.closed(connection));
+    const closed = connection.forwardReturnPath().then(() => this.closed(connection));
     closed.catch((cause) => this.failOfQemu(cause));
     this.closings.push(closed);
   }
@@ -275,13 +281,9 @@ export class DestinationSession {
     }
   }
 
-  private logFrame(type: number, { unread, digest }: DestinationStream): void {
-    if (type === FRAME.PASS_THROUGH) this.log('warn', `pass-through from here on: ${unread}`);
+  private logFrame(type: number, { passThroughReason, digest }: DestinationStream): void {
+    if (type === FRAME.PASS_THROUGH) this.log('warn', `pass-through from here on: ${passThroughReason}`);
     if (type === FRAME.END)
       this.log('info', `all memory arrived and is verified: digest ${digestText(digest!)}`);
   }
-
-  private readonly log = (level: 'info' | 'warn' | 'error', message: string): void => {
-    this.options.log({ level, migration: this.number, message });
-  };
 }

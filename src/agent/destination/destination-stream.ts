@@ -10,7 +10,7 @@ import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { BlockMap } from '../block-map.js';
 import { BYPASS_DIGEST_BYTES, bypassError } from '../bypass.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { readBlocks, readPassThrough, readRecord } from '../messages.js';
 import type { MigrationSample } from '../metrics.js';
@@ -18,6 +18,7 @@ import { type BuiltPacket, PacketWriter } from '../multifd/packet-writer.js';
 import { BufferPool } from './buffer-pool.js';
 import { BypassInput } from './bypass-input.js';
 
+/** Parts of a migration that a destination stream uses. */
 export interface DestinationStreamOptions {
   /** Bytes of received pages to cache. */
   readonly cacheBytes: number;
@@ -39,7 +40,7 @@ export class DestinationStream implements GuestMemory {
   /** The digest of all memory, once it was verified. */
   digest: Uint8Array | undefined;
   /** Why the stream passes through uncoded, where it does. */
-  unread: string | undefined;
+  passThroughReason: string | undefined;
   private readonly writer: QemuStreamWriter;
   private readonly buffers = new BufferPool();
   private readonly pieces: BuiltPacket[] = [];
@@ -65,7 +66,7 @@ export class DestinationStream implements GuestMemory {
     const { cacheBytes, maxGuestBytes, base } = options;
     const stream = new DestinationStream(options);
     stream.receiver = await createPageReceiver({
-      open: (_, pages) => stream.open(pages),
+      open: (_, pages) => stream.openGuest(pages),
       maxGuestBytes,
       cacheBytes,
       ...(base && { base }),
@@ -80,7 +81,7 @@ export class DestinationStream implements GuestMemory {
 
   /** Whether QEMU may have everything: memory was verified, or is not read here. */
   get mayBeComplete(): boolean {
-    return this.isVerified || this.unread !== undefined;
+    return this.isVerified || this.passThroughReason !== undefined;
   }
 
   /** Cost so far of decoding pages and writing them to QEMU. */
@@ -96,20 +97,21 @@ export class DestinationStream implements GuestMemory {
       throw new PageferryError('bad-stream', 'packets whose pages are missing');
     if (type !== FRAME.BYPASS && this.bypass?.isWaiting) throw bypassError('a packet that is cut off');
     if (type === FRAME.PAGES) for (const part of frame.parts) this.receiver.push(part);
-    else if (type === FRAME.BYPASS) this.bypassed(frame);
+    else if (type === FRAME.BYPASS) this.takeBypassed(frame);
     else this.processBody(type, frame.body);
-    await this.flush();
+    await this.writePieces();
   }
 
   private processBody(type: FrameType, body: Uint8Array): void {
     if (type === FRAME.PACKETS) this.packets.expect(body, this.map);
     else if (type === FRAME.LITERAL) this.writer.writeLiteral(body, 1, body.length);
-    else if (type === FRAME.RECORD) this.record(body);
-    else if (type === FRAME.BLOCKS) this.blocks(body);
-    else if (type === FRAME.PASS_THROUGH) this.passThrough(body);
-    else if (type === FRAME.END) this.end(body);
+    else if (type === FRAME.RECORD) this.writeRecord(body);
+    else if (type === FRAME.BLOCKS) this.takeBlocks(body);
+    else if (type === FRAME.PASS_THROUGH) this.startPassThrough(body);
+    else if (type === FRAME.END) this.verify(body);
   }
 
+  /** Write a page to QEMU, as a record or as part of a packet. */
   write(page: number, bytes: Uint8Array): void {
     const map = this.map!;
     this.pages++;
@@ -117,6 +119,7 @@ export class DestinationStream implements GuestMemory {
     this.writer.writePage(map.blockOf(page), map.offsetOf(page), bytes, 0);
   }
 
+  /** Write a zero page to QEMU. */
   zero(page: number): void {
     const map = this.map!;
     this.pages++;
@@ -135,25 +138,26 @@ export class DestinationStream implements GuestMemory {
     throw new PageferryError('bad-stream', `page ${page}: QEMU's memory cannot be read`);
   }
 
+  /** Return the counts so far; `wireBytes`: bytes of the frames that were received. */
   sample(wireBytes: number): MigrationSample {
     return { streamBytes: this.writtenBytes, wireBytes, pages: this.pages, codecs: emptyCounts() };
   }
 
-  private passThrough(body: Uint8Array): void {
+  private startPassThrough(body: Uint8Array): void {
     const { postcopy, reason } = readPassThrough(body);
-    this.unread = reason;
+    this.passThroughReason = reason;
     // QEMU names the block of the first record after the switch.
     if (postcopy) this.writer.startPostcopy();
   }
 
-  private open(pages: number): GuestMemory {
+  private openGuest(pages: number): GuestMemory {
     if (!this.map) throw new PageferryError('bad-stream', 'a guest before its table of blocks');
     if (pages !== this.map.pages)
       throw new PageferryError('bad-stream', `a guest of ${pages} pages, its blocks have ${this.map.pages}`);
     return this;
   }
 
-  private blocks(body: Uint8Array): void {
+  private takeBlocks(body: Uint8Array): void {
     if (this.map) throw new PageferryError('bad-stream', 'a second table of blocks');
     const map = new BlockMap(readBlocks(body));
     checkGuestBytes(map, this.options.maxGuestBytes);
@@ -162,7 +166,7 @@ export class DestinationStream implements GuestMemory {
     this.writer.setBlocks(map.blocks);
   }
 
-  private bypassed(frame: ChannelFrame): void {
+  private takeBypassed(frame: ChannelFrame): void {
     const { bypass, writer } = this;
     if (!bypass || this.isVerified) throw bypassError('not between the table of blocks and the digest');
     const { connection, pages, parts } = bypass.read(frame.parts, writer.lastBlock);
@@ -175,7 +179,7 @@ export class DestinationStream implements GuestMemory {
   }
 
   /** Verify all memory. @throws PageferryError `not-identical` */
-  private end(body: Uint8Array): void {
+  private verify(body: Uint8Array): void {
     const at = Math.max(0, body.length - BYPASS_DIGEST_BYTES);
     this.receiver.push(body.subarray(0, at));
     this.receiver.finish();
@@ -188,7 +192,7 @@ export class DestinationStream implements GuestMemory {
     this.digest = body.slice(at - DIGEST_BYTES, at);
   }
 
-  private record(body: Uint8Array): void {
+  private writeRecord(body: Uint8Array): void {
     const { map, writer } = this;
     if (!map) throw new PageferryError('bad-stream', 'a record before the table of blocks');
     const { page, kind, fill, bytes } = readRecord(body);
@@ -202,7 +206,7 @@ export class DestinationStream implements GuestMemory {
     }
   }
 
-  private async flush(): Promise<void> {
+  private async writePieces(): Promise<void> {
     this.writer.flush();
     const startedAt = performance.now();
     for (const { connection, bytes, release } of this.pieces.splice(0)) {

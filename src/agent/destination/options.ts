@@ -1,7 +1,7 @@
 import type { ListenOptions } from '../../channel/listen.js';
 import type { Address } from '../../channel/transports/address.js';
 import type { PageferryError } from '../../page/error.js';
-import type { BaseImageFile } from '../base-image.js';
+import type { BaseImageFile } from '../base-image-file.js';
 import type { DirectIncomingOptions } from '../direct/options.js';
 import type { Log } from '../log.js';
 import type { AgentMetrics } from '../metrics.js';

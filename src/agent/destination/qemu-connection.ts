@@ -6,6 +6,7 @@ import { connectTo } from '../../channel/transports/sockets.js';
 import { errnoOf } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
+import { createDeferred } from '../deferred.js';
 import { MAX_UNACKED_FRAMES, maxUnackedBytes } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { ackBytes } from '../messages.js';
@@ -39,9 +40,8 @@ export class QemuConnection {
   private readonly jobs = new SerialQueue();
   private socket: Socket | undefined;
   private writer: SocketWriter | undefined;
-  private beginPackets: () => void = () => {};
   /** Resolves once the head of a channel of multifd is written, whose packets are built here. */
-  private readonly begun: Promise<void>;
+  private readonly begun = createDeferred<void>();
   private isEncoded = false;
   private queuedBytes = 0;
   private queuedFrames = 0;
@@ -51,11 +51,7 @@ export class QemuConnection {
   constructor(
     readonly number: number,
     private readonly options: ConnectionOptions,
-  ) {
-    this.begun = new Promise((resolve) => {
-      this.beginPackets = resolve;
-    });
-  }
+  ) {}
 
   /** Expect packets that are built here. */
   expectPackets(): void {
@@ -65,12 +61,12 @@ export class QemuConnection {
   /** Write the first bytes of the connection. */
   async begin(bytes: Uint8Array): Promise<void> {
     if (bytes.length > 0) await this.write(bytes);
-    this.beginPackets();
+    this.begun.resolve();
   }
 
   /** Write a packet that was built here, after the first bytes. @throws as `write` */
   async writePacket(bytes: Uint8Array, onWritten: () => void): Promise<void> {
-    await abortable(this.begun, this.options.lifetime.signal);
+    await abortable(this.begun.promise, this.options.lifetime.signal);
     await this.write(bytes, onWritten);
   }
 
@@ -131,7 +127,7 @@ export class QemuConnection {
    * Send what QEMU answers to the source. Resolve when QEMU closes the connection. @throws PageferryError
    * when it breaks off
    */
-  async answers(): Promise<void> {
+  async forwardReturnPath(): Promise<void> {
     const head = Uint8Array.of(this.number);
     try {
       for await (const bytes of this.socket as AsyncIterable<Uint8Array>)

@@ -6,25 +6,27 @@ import type { Address } from '../../channel/transports/address.js';
 import { type Advice, advise } from '../advise/advise.js';
 import { asError } from '../as-error.js';
 import { migrationFacts } from '../check/migration-facts.js';
-import { measurePacking, type PackingSpeed } from '../check/packing-speed.js';
 import { type ChannelFacts, checkChannel } from '../check/run-check.js';
-import type { MigrationLimits } from '../qmp/decide.js';
-import { type GuestFacts, readGuest } from '../qmp/guest-facts.js';
+import type { MigrationLimits } from '../forecast/decide.js';
+import type { MessageLog } from '../log.js';
+import { type GuestFacts, readGuest } from '../measure/guest-facts.js';
+import { measurePacking, type PackingSpeed } from '../measure/packing-speed.js';
 import { QemuMonitor } from '../qmp/monitor.js';
+import { dirtyBytesPerSecond } from '../qmp/reports.js';
 import { type DestinationQemu, DIRECT_KIND, jsonBody, readQemu } from './messages.js';
 
 /** A measurement takes seconds, so it is made before a migration, and counts for this time. */
 const FRESH_MS = 5 * 60_000;
 const PACK_MS = 200;
-const PAGE_BYTES = 4096;
 
+/** Inputs of an advisor. */
 export interface AdvisorOptions {
   /** The monitor of the source's QEMU. */
   readonly qmp: Address;
   readonly peer: ConnectOptions;
   readonly threads: number;
   readonly limits: MigrationLimits;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
 }
 
 /** Facts of one pair of QEMUs, and when they were measured. */
@@ -130,8 +132,10 @@ export class Advisor {
 function measuredText({ channel: { bitsPerSecond }, guest: { dirty } }: Measured): string {
   const link =
     bitsPerSecond === undefined ? 'a fast link' : `the link takes ${Math.round(bitsPerSecond / 1e6)} Mbit/s`;
-  const rate = dirty && (dirty.pages * PAGE_BYTES) / dirty.ms / 1000;
-  return `${link}, ${rate === undefined ? 'the dirty rate is not known' : `the guest writes ${Math.round(rate)} MB/s`}`;
+  const writes = dirty
+    ? `the guest writes ${Math.round(dirtyBytesPerSecond(dirty) / 1e6)} MB/s`
+    : 'the dirty rate is not known';
+  return `${link}, ${writes}`;
 }
 
 /** Ask the destination agent about its QEMU. @throws PageferryError */

@@ -4,13 +4,14 @@ import { checkSessionId } from '../../channel/handshake.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
-import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
-import type { DestinationAgentOptions } from '../destination/options.js';
+import { type MessageLog, messageLog } from '../log.js';
 import type { MeteredMigration } from '../metrics.js';
 import { QemuMonitor } from '../qmp/monitor.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 import { qemuUri } from '../qmp/uri.js';
 import { DIRECT_KIND, type IncomingResult, jsonBody, readJsonBody, readSettings } from './messages.js';
+import type { IncomingAgentOptions } from './options.js';
 
 /** The source closes the channel within this time after the answer that ends a direct migration. */
 const CLOSE_MS = 1000;
@@ -41,6 +42,7 @@ export async function isDeferred(qmp: Address): Promise<boolean> {
 
 /** Answers the questions of one source agent about a direct migration, on one channel. */
 export class DirectIncoming {
+  private readonly log: MessageLog;
   private metered: MeteredMigration | undefined;
   private before: MigrationSettings | undefined;
   /** How a direct migration ended, until that is reported. */
@@ -48,8 +50,10 @@ export class DirectIncoming {
 
   constructor(
     private readonly channel: FrameChannel,
-    private readonly options: DestinationAgentOptions,
-  ) {}
+    private readonly options: IncomingAgentOptions,
+  ) {
+    this.log = messageLog(options.log, 0);
+  }
 
   /** Whether a direct migration was prepared and has not ended. */
   get isActive(): boolean {
@@ -60,12 +64,12 @@ export class DirectIncoming {
   async answer(body: Uint8Array): Promise<void> {
     const { channel } = this;
     const kind = body[0]!;
-    const settings = kind === DIRECT_KIND.PREPARE ? this.settingsOf(body) : undefined;
+    const settings = kind === DIRECT_KIND.PREPARE ? this.readPrepare(body) : undefined;
     let content: object;
     try {
       const monitor = await this.connect();
       try {
-        content = await (settings ? this.prepare(monitor, settings) : this.read(monitor, kind));
+        content = await (settings ? this.prepare(monitor, settings) : this.report(monitor, kind));
       } finally {
         monitor.close();
       }
@@ -93,7 +97,7 @@ export class DirectIncoming {
   }
 
   /** A question that was recorded in another session is refused. */
-  private settingsOf(body: Uint8Array): MigrationSettings {
+  private readPrepare(body: Uint8Array): MigrationSettings {
     const { channel } = this;
     const { session } = readJsonBody(body, DIRECT_KIND.PREPARE, channel.peer);
     checkSessionId(channel, Buffer.from(String(session), 'hex'), channel.session!.ownId);
@@ -107,7 +111,7 @@ export class DirectIncoming {
     return QemuMonitor.connect(direct.qmp);
   }
 
-  private async read(monitor: QemuMonitor, kind: number): Promise<object> {
+  private async report(monitor: QemuMonitor, kind: number): Promise<object> {
     if (kind === DIRECT_KIND.QEMU) {
       const { version, capabilities, compressions } = await monitor.support();
       const { 'tls-creds': creds } = await monitor.parameters();
@@ -143,27 +147,26 @@ export class DirectIncoming {
     this.before = await monitor.settings(settings);
     await monitor.apply(settings);
     await monitor.listen(qemuUri(listen!));
-    const { log, meters, onBegin } = this.options;
+    const { meters, onBegin } = this.options;
     onBegin?.();
     this.metered = meters.begin();
     const address = (await monitor.listensAt()) ?? qemuUri(listen!);
     const message = `QEMU listens at ${address} for a direct migration from ${this.channel.peer}`;
-    log({ level: 'info', migration: 0, message });
+    this.log('info', message);
     return { address };
   }
 
   private async end(result: IncomingResult, monitor?: QemuMonitor): Promise<IncomingResult> {
-    const { log } = this.options;
     this.metered?.end(result.status === 'completed' ? 'completed' : 'failed');
     this.metered = undefined;
     if (result.status === 'completed') {
-      log({ level: 'info', migration: 0, message: 'QEMU runs the guest, which was migrated directly' });
+      this.log('info', 'QEMU runs the guest, which was migrated directly');
       // The guest may be migrated from here, by the operator's settings.
       if (monitor && this.before) await monitor.apply(this.before).catch(() => {});
       this.result = { error: undefined };
     } else {
       const error = new PageferryError('io', `the direct migration failed: ${result.error}`);
-      log({ level: 'error', migration: 0, message: `failed: ${error.message}` });
+      this.log('error', `failed: ${error.message}`);
       this.result = { error };
     }
     return result;

@@ -8,8 +8,9 @@
 //   CHECK_ANSWER, RESULT    kind u8 | { status, error }
 
 import { PageferryError } from '../../page/error.js';
-import type { QemuSupport } from '../advise/facts.js';
-import type { MigrationSettings } from '../advise/settings.js';
+import { printable } from '../printable.js';
+import type { QemuSupport } from '../qmp/reports.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 
 /** Content of a CHECK frame, beside those of `pageferry agent check`. */
 export const DIRECT_KIND = { QEMU: 16, PREPARE: 17, RESULT: 18 } as const;
@@ -31,9 +32,11 @@ const PARAMETERS: ReadonlySet<string> = new Set([
   ...['multifd-channels', 'multifd-compression', 'multifd-zstd-level'],
 ]);
 const MAX_NAMES = 100;
+const MAX_TEXT_CHARACTERS = 1000;
 /** QEMU's other addresses (exec:, file:, fd:) would let a destination run programs at the source. */
 const SOCKET_ADDRESS = /^(?:tcp:(?:\[[\da-f:.]+(?:%\w+)?\]|[\w.-]+):\d{1,5}|unix:\/[^,]+)$/i;
 
+/** Return a body of a kind. */
 export function jsonBody(kind: number, content?: object): Uint8Array {
   return Buffer.concat([Uint8Array.of(kind), Buffer.from(content ? JSON.stringify(content) : '')]);
 }
@@ -48,14 +51,15 @@ export function readJsonBody(body: Uint8Array, kind: number, peer: string): Reco
     throw new PageferryError('bad-stream', `${peer}: a direct migration: content of kind ${body[0]} is none`);
   const { error, status } = content as Record<string, unknown>;
   if (typeof error === 'string' && status === undefined)
-    throw new PageferryError('io', `${peer}: ${printable(error)}`);
+    throw new PageferryError('io', `${peer}: ${printable(error, MAX_TEXT_CHARACTERS)}`);
   return content as Record<string, unknown>;
 }
 
+/** Read the answer to QEMU. @throws as `readJsonBody` */
 export function readQemu(body: Uint8Array, peer: string): DestinationQemu {
   const { version, capabilities, compressions, hasTls } = readJsonBody(body, DIRECT_KIND.QEMU, peer);
   return {
-    version: printable(String(version)),
+    version: printable(String(version), MAX_TEXT_CHARACTERS),
     ...{ capabilities: namesOf(capabilities), compressions: namesOf(compressions), hasTls: hasTls === true },
   };
 }
@@ -86,27 +90,27 @@ export function readSettings(body: Uint8Array, peer: string): MigrationSettings 
   });
 }
 
+/** Read the answer to PREPARE: the URI at which QEMU listens. @throws as `readJsonBody` */
 export function readAddress(body: Uint8Array, peer: string): string {
   const { address } = readJsonBody(body, DIRECT_KIND.PREPARE, peer);
-  if (typeof address === 'string' && SOCKET_ADDRESS.test(address)) return printable(address);
-  const found = address === undefined ? 'no address' : `the address ${printable(String(address))}`;
+  if (typeof address === 'string' && SOCKET_ADDRESS.test(address))
+    return printable(address, MAX_TEXT_CHARACTERS);
+  const found =
+    address === undefined ? 'no address' : `the address ${printable(String(address), MAX_TEXT_CHARACTERS)}`;
   throw new PageferryError(
     'bad-stream',
     `${peer}: a direct migration: ${found}, not tcp:HOST:PORT or unix:PATH`,
   );
 }
 
+/** Read the answer to RESULT. @throws as `readJsonBody` */
 export function readResult(body: Uint8Array, peer: string): IncomingResult {
   const { status, error } = readJsonBody(body, DIRECT_KIND.RESULT, peer);
   if (status !== 'active' && status !== 'completed' && status !== 'failed')
     throw new PageferryError('bad-stream', `${peer}: a direct migration: a result without a status`);
-  return { status, error: typeof error === 'string' ? printable(error) : undefined };
+  return { status, error: typeof error === 'string' ? printable(error, MAX_TEXT_CHARACTERS) : undefined };
 }
 
 function namesOf(value: unknown): ReadonlySet<string> {
   return new Set((Array.isArray(value) ? value : []).slice(0, MAX_NAMES).map(String));
-}
-
-function printable(text: string): string {
-  return text.slice(0, 1000).replace(/\p{C}/gu, ' ');
 }

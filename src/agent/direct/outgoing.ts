@@ -6,18 +6,20 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
 import type { ModeEstimate } from '../advise/estimate.js';
-import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
+import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
+import type { MessageLog } from '../log.js';
 import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
-import type { QemuMonitor, QemuProgress } from '../qmp/monitor.js';
-import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../source/guest-state.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
+import type { QemuProgress } from '../qmp/reports.js';
+import type { MigrationSettings } from '../qmp/settings.js';
 import { CANCELLABLE, cancelMigration, QEMU_TIMES, type QemuTimes, stuck } from './cancel.js';
 import { DIRECT_KIND, jsonBody, readAddress, readResult, sharedSettings } from './messages.js';
 
 const POLL_MS = 50;
-/** The destination's QEMU says within this time what the source's says. */
+/** The destination's QEMU reports success within this time after the source's. */
 const RESULT_MS = 60_000;
-/** The guest is handed over, which has no limit: QEMU's own has (`downtime-limit`). */
+/** States in which QEMU hands the guest over. The only limit on them is QEMU's own (`downtime-limit`). */
 const HANDING_OVER: ReadonlySet<string> = new Set(['device', 'colo']);
 const POSTCOPY = 'postcopy-';
 const WILDCARD = /^tcp:(?:0\.0\.0\.0|\[::\]):(\d+)$/;
@@ -30,7 +32,7 @@ export interface DirectMigration {
   readonly isStarted: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: QemuProgress) => void;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
   /** Default: `QEMU_TIMES`. */
   readonly times?: QemuTimes;
 }
@@ -95,12 +97,12 @@ export async function migrateDirectly(
     before = await monitor.settings(settings);
     await monitor.apply(settings);
     await monitor.migrate(uri);
-    const progress = await ended({
+    const progress = await waitForEnd({
       ...migration,
       signal: AbortSignal.any([signal, channel.signal]),
       times,
     });
-    await confirmed(prepared);
+    await waitForConfirmation(prepared);
     return progress;
   } catch (cause) {
     if (before) await monitor.apply(before).catch(() => {});
@@ -122,7 +124,7 @@ async function cancelToAgent(monitor: QemuMonitor, times: QemuTimes): Promise<vo
 }
 
 /** Wait for the end of QEMU's migration. @throws PageferryError where it fails, or leads nowhere */
-async function ended({
+async function waitForEnd({
   monitor,
   mode: { mode },
   signal,
@@ -131,17 +133,17 @@ async function ended({
   times,
 }: Required<Omit<DirectMigration, 'isStarted'>>): Promise<QemuProgress> {
   let isPostcopy = false;
-  /** Since when QEMU is in a state that it has to leave. */
+  /** When QEMU entered a state that it has to leave. */
   let sinceMs: number | undefined;
   for (;;) {
     const progress = await monitor.progress();
     onProgress(progress);
     const { status, dirtySyncs } = progress;
     if (status === 'completed') return progress;
-    if (ENDED.has(status)) throw endOf(progress);
+    if (ENDED.has(status)) throw failureOf(progress);
     if (status === 'postcopy-paused')
       throw new PageferryError('io', 'post-copy is paused: resume it with migrate -r to the destination');
-    if (signal.aborted) await abandon(monitor, status, signal, times);
+    if (signal.aborted) await cancelWherePossible(monitor, status, signal, times);
     // The first round is over.
     if (mode === 'post-copy' && !isPostcopy && status === 'active' && dirtySyncs > 1) {
       isPostcopy = true;
@@ -158,13 +160,13 @@ async function ended({
   }
 }
 
-function endOf({ status, error }: QemuProgress): PageferryError {
+function failureOf({ status, error }: QemuProgress): PageferryError {
   const found = status === 'cancelled' ? 'it was cancelled' : `QEMU: ${error ?? 'no reason given'}`;
   return new PageferryError('io', found);
 }
 
 /** The agent is stopped, or the destination's is: cancel what can be cancelled. @throws the reason */
-async function abandon(
+async function cancelWherePossible(
   monitor: QemuMonitor,
   status: string,
   signal: AbortSignal,
@@ -176,7 +178,7 @@ async function abandon(
 }
 
 /** Wait until the destination's QEMU runs the guest. */
-async function confirmed({ channel, peer }: PreparedDirect): Promise<void> {
+async function waitForConfirmation({ channel, peer }: PreparedDirect): Promise<void> {
   const endMs = performance.now() + RESULT_MS;
   for (;;) {
     await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.RESULT));

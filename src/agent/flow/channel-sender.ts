@@ -3,9 +3,10 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { ZstdSet } from '../../codec/zstd/load.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
+import { MAIN } from '../connection.js';
 import { DeliveryRate } from './delivery-rate.js';
-import { readReport, readWindowLimit } from './destination-report.js';
-import { InFlightWindow, MAIN } from './in-flight-window.js';
+import { readReport } from './destination-report.js';
+import { InFlightWindow } from './in-flight-window.js';
 import type { RateShare } from './rate-limiter.js';
 import { StreamProgress } from './stream-progress.js';
 
@@ -47,8 +48,8 @@ export class ChannelSender {
     /** Of `--max-rate`. */
     private readonly share?: RateShare,
   ) {
-    channel.onReport = (body) => this.reported(body);
-    if (channel.lastReport) this.reported(channel.lastReport);
+    channel.onReport = (body) => this.takeReport(body);
+    if (channel.lastReport) this.takeReport(channel.lastReport);
     this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.bitsPerSecond,
       ackedBytes: this.window.ackedBytes,
@@ -64,9 +65,10 @@ export class ChannelSender {
     return Math.min(this.rate.bitsPerSecond, this.share?.bitsPerSecond ?? Number.POSITIVE_INFINITY);
   }
 
-  private reported(body: Uint8Array): void {
-    this.destination = readReport(body) ?? this.destination;
-    this.window.maxMainBytes = Math.max(this.window.maxMainBytes, readWindowLimit(body));
+  private takeReport(body: Uint8Array): void {
+    const { speed, maxMainBytes } = readReport(body);
+    this.destination = speed ?? this.destination;
+    this.window.maxMainBytes = Math.max(this.window.maxMainBytes, maxMainBytes);
   }
 
   /**
@@ -107,8 +109,8 @@ export class ChannelSender {
     this.sending++;
     try {
       const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-      await this.opened(connection);
-      await this.limited(HEAD_BYTES + bytes);
+      await this.waitForWindow(connection);
+      await this.waitForRateLimit(HEAD_BYTES + bytes);
       await this.write(connection, type, parts, bytes);
     } finally {
       this.sending--;
@@ -132,7 +134,7 @@ export class ChannelSender {
   }
 
   /** Wait for the agent's limit, which is a link to the strategy. */
-  private async limited(bytes: number): Promise<void> {
+  private async waitForRateLimit(bytes: number): Promise<void> {
     const passed = this.share?.take(bytes, this.signal);
     if (!passed) return;
     this.hasWaited = true;
@@ -146,7 +148,7 @@ export class ChannelSender {
     this.recentWaits.set(nowMs, isWaiting);
   }
 
-  private async opened(connection: number): Promise<void> {
+  private async waitForWindow(connection: number): Promise<void> {
     this.channel.check();
     if (this.window.isOpen(connection)) return;
     this.hasWaited = true;

@@ -1,5 +1,6 @@
 import { MAX_BODY_BYTES } from '../../channel/frame.js';
 import { Signal } from '../../page/sync.js';
+import { MAIN } from '../connection.js';
 import { PathModel, type SentMark } from './path-model.js';
 
 /** A window holds two of the frames that were sent lately, or the link would wait for each ack. */
@@ -9,8 +10,6 @@ const RECENT_FRAMES = 16;
 const MAX_IN_FLIGHT_BYTES = 8 << 20;
 /** The same on the main connection, which needs 1 Gbit/s × 250 ms; the destination reports that it does. */
 export const MAX_MAIN_IN_FLIGHT_BYTES = 64 << 20;
-/** The number of QEMU's main connection. */
-export const MAIN = 0;
 /** Frames that a destination may have to queue for one connection: each costs memory besides its bytes. */
 export const MAX_UNACKED_FRAMES = 4096;
 
@@ -19,11 +18,8 @@ export function maxUnackedBytes(connection: number): number {
   return (connection === MAIN ? MAX_MAIN_IN_FLIGHT_BYTES : MAX_IN_FLIGHT_BYTES) + MAX_BODY_BYTES;
 }
 
-/** Connections of one migration. */
-export const MAX_CONNECTIONS = 64;
-
 /** Bytes and frames of one connection. */
-class Counts {
+class ConnectionCounts {
   sentBytes = 0;
   ackedBytes = 0;
   private sentFrames = 0;
@@ -78,7 +74,7 @@ export class InFlightWindow {
   readonly path = new PathModel();
   /** Bytes in flight that the destination accepts on the main connection. */
   maxMainBytes = MAX_IN_FLIGHT_BYTES;
-  private readonly connections: Counts[] = [];
+  private readonly connections: ConnectionCounts[] = [];
   private readonly acks = new Signal();
   private waiting = 0;
 
@@ -133,13 +129,13 @@ export class InFlightWindow {
     this.acks.notify();
   }
 
-  private limitOf(connection: number, counts: Counts): number {
+  private limitOf(connection: number, counts: ConnectionCounts): number {
     const most = connection === MAIN ? this.maxMainBytes : MAX_IN_FLIGHT_BYTES;
     return Math.min(most, Math.max(MIN_IN_FLIGHT_BYTES + counts.frameBytes, this.path.windowBytes));
   }
 
-  private of(connection: number): Counts {
-    this.connections[connection] ??= new Counts();
+  private of(connection: number): ConnectionCounts {
+    this.connections[connection] ??= new ConnectionCounts();
     return this.connections[connection];
   }
 }

@@ -111,7 +111,7 @@ export class PathModel {
     inFlightBytes: number,
     isAppLimited: boolean,
     mark: SentMark | undefined,
-  ) {
+  ): void {
     this.delivered += bytes;
     this.deliveredMs = nowMs;
     if (isAppLimited || this.phase === 'probe-round-trip')
@@ -135,7 +135,10 @@ export class PathModel {
     return this.phase === 'drain' ? DRAIN_GAIN : PROBE_GAINS[this.probeIndex]!;
   }
 
-  private addRate(nowMs: number, { sentMs, firstSentMs, deliveredMs, delivered, isAppLimited }: SentMark) {
+  private addRate(
+    nowMs: number,
+    { sentMs, firstSentMs, deliveredMs, delivered, isAppLimited }: SentMark,
+  ): void {
     const ms = Math.max(MIN_INTERVAL_MS, nowMs - deliveredMs, sentMs - firstSentMs);
     const rate = (this.delivered - delivered) / ms;
     if (!isAppLimited || rate > this.rates.value) this.rates.add(rate, nowMs, this.round);

@@ -1,3 +1,4 @@
+/** A value, and when it was measured: time, and number of the round trip. */
 interface Entry {
   readonly value: number;
   readonly atMs: number;
@@ -23,6 +24,7 @@ export class WindowedMax {
     return this.entries[0]?.value ?? 0;
   }
 
+  /** Add a value and drop those that are too old. */
   add(value: number, atMs: number, round: number): void {
     const { entries } = this;
     while (entries.length > 0 && entries.at(-1)!.value <= value) entries.pop();

@@ -1,8 +1,4 @@
-/** Different pages that the guest wrote in one period. */
-export interface DirtySample {
-  readonly ms: number;
-  readonly pages: number;
-}
+import type { DirtySample } from '../qmp/reports.js';
 
 /**
  * Growth of the written pages with time, as an exponent, where one sample alone is known: a guest that writes

@@ -1,4 +1,5 @@
-import { type DirtySample, dirtyCurve } from './dirty-curve.js';
+import type { DirtySample } from '../qmp/reports.js';
+import { dirtyCurve } from './dirty-curve.js';
 import { neededDowntimeMs, simulatePasses } from './qemu-rounds.js';
 
 /** One round of pre-copy, as far as it is sent. */
@@ -47,14 +48,14 @@ const FILL_COST = 0.02;
 /** Rounds with fewer pages say little about the next. */
 const MIN_PAGES = 64;
 /**
- * What remains at the end of a round are the pages written during it only if QEMU looked once, near the end:
- * where its downtime limit is at most this fraction of the round.
+ * The pages that remain at the end of a round are those written during it only if QEMU synchronized its dirty
+ * bitmap once, near the end: where its downtime limit is at most this fraction of the round.
  */
 export const MAX_LIMIT_FRACTION = 0.1;
 /** The weight of the latest round in the cost of a page. */
 const LATEST_WEIGHT = 0.7;
 /** `ForecastInput.resendCost` of agents, which send changes of pages that both sides cache. */
-export const CHANGES_COST = 0.5;
+export const CACHED_RESEND_COST = 0.5;
 
 /** Forecast the end of a pre-copy migration by QEMU's rule: see `simulatePasses`. */
 export function forecast(input: ForecastInput): Forecast {

@@ -1,25 +1,29 @@
 import type { Address } from '../../channel/transports/address.js';
 import type { CodecCounts } from '../../engine/frame/counters.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { asError } from '../as-error.js';
-import type { MigrationLimits } from '../qmp/decide.js';
+import type { ForecastLine } from '../forecast-line.js';
+import type { LogLine } from '../log.js';
 import { QemuMonitor } from '../qmp/monitor.js';
-import { Steering } from '../qmp/steering.js';
-import type { RoundLine } from '../stats.js';
-import type { DirtySample } from './dirty-curve.js';
+import type { DirtySample } from '../qmp/reports.js';
+import type { RoundLine } from '../round-stats.js';
+import type { MigrationLimits } from './decide.js';
 import {
-  CHANGES_COST,
+  CACHED_RESEND_COST,
   type ForecastInput,
   forecast,
   MAX_LIMIT_FRACTION,
   type RoundFacts,
 } from './forecast.js';
-import { type ForecastLine, forecastLine, forecastText } from './forecast-text.js';
+import { forecastLine, forecastText } from './forecast-text.js';
+import { Steering } from './steering.js';
 
 /** The monitor of QEMU, and what the agent may do through it. */
 export interface QmpSettings extends MigrationLimits {
   readonly address: Address;
 }
 
+/** Parts of a migration that a forecaster uses. */
 export interface ForecasterOptions {
   /** Counts of the migration so far. */
   readonly counts: () => { readonly pages: number; readonly wireBytes: number; readonly codecs: CodecCounts };
@@ -29,12 +33,11 @@ export interface ForecasterOptions {
   readonly qmp?: QmpSettings | undefined;
   /** All of QEMU's stream has arrived: there is nothing to forecast. */
   readonly isOver: () => boolean;
-  readonly log: (level: 'info' | 'warn', message: string, forecast?: ForecastLine) => void;
+  readonly log: (level: LogLine['level'], message: string, forecast?: ForecastLine) => void;
   readonly onRound: (line: RoundLine) => void;
   readonly signal: AbortSignal;
 }
 
-const PAGE_BYTES = 4096;
 const POLL_MS = 100;
 /** QEMU's default, where it is not known. */
 const DOWNTIME_LIMIT_MS = 300;
@@ -53,23 +56,23 @@ export class Forecaster {
   private readonly timer: NodeJS.Timeout;
   private monitor: QemuMonitor | undefined;
   private steering: Steering | undefined;
-  private hasHalf = false;
+  private hasAnnouncedHalf = false;
   /** Whether QEMU has reported its dirty rate; else two rounds that were sent again show it. */
   private hasSample = false;
-  /** How often QEMU had looked for written pages by the last round: once before the first. */
+  /** QEMU's synchronizations of its dirty bitmap up to the last round: one before the first. */
   private dirtySyncs = 1;
   /** Rounds are reported in order, whatever QEMU's monitor takes. */
   private reporting: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: ForecasterOptions) {
-    this.timer = setInterval(() => this.tick(), POLL_MS);
+    this.timer = setInterval(() => this.announceHalf(), POLL_MS);
     this.timer.unref();
     options.signal.addEventListener('abort', () => this.close(), { once: true });
-    if (options.qmp) void this.openMonitor(options.qmp);
+    if (options.qmp) void this.beginSteering(options.qmp);
   }
 
   /** Take a round that has ended, and report it with its forecast. */
-  readonly round = (line: RoundLine): void => {
+  readonly addRound = (line: RoundLine): void => {
     const { zero, fill } = line.codecs;
     const fills = (zero?.pages ?? 0) + (fill?.pages ?? 0);
     const before = this.rounds.at(-1);
@@ -78,7 +81,7 @@ export class Forecaster {
     const { monitor } = this;
     if (this.options.isOver() || this.options.guestPages() === 0) this.report(line, undefined);
     else if (!monitor) this.report(line, this.announce(`round ${line.round + 1} ended`));
-    else this.reporting = this.reporting.then(() => this.roundWith(monitor, line));
+    else this.reporting = this.reporting.then(() => this.reportWithProgress(monitor, line));
   };
 
   /** Resolve once all rounds are reported. */
@@ -92,7 +95,7 @@ export class Forecaster {
     this.monitor = undefined;
   }
 
-  private async openMonitor({ address, ...limits }: QmpSettings): Promise<void> {
+  private async beginSteering({ address, ...limits }: QmpSettings): Promise<void> {
     const { log, signal } = this.options;
     try {
       const monitor = await QemuMonitor.connect(address);
@@ -109,15 +112,15 @@ export class Forecaster {
     }
   }
 
-  private async roundWith(monitor: QemuMonitor, line: RoundLine): Promise<void> {
+  private async reportWithProgress(monitor: QemuMonitor, line: RoundLine): Promise<void> {
     let totalPages: number | undefined;
     try {
       const { remainingPages, dirtySyncs, status } = await monitor.progress();
       const { ms } = this.rounds[line.round]!;
-      // QEMU that looked more often has added pages, and sent some of them, before the round ended.
-      const looks = dirtySyncs - this.dirtySyncs;
+      // After more than one, pages were added, and some of them sent, before the round ended.
+      const syncs = dirtySyncs - this.dirtySyncs;
       this.dirtySyncs = dirtySyncs;
-      if (status === 'active' && looks <= 1 && this.downtimeLimitMs <= MAX_LIMIT_FRACTION * ms) {
+      if (status === 'active' && syncs <= 1 && this.downtimeLimitMs <= MAX_LIMIT_FRACTION * ms) {
         totalPages = remainingPages + this.current().pages;
         this.dirty.push({ ms, pages: totalPages });
         this.hasSample = true;
@@ -133,11 +136,11 @@ export class Forecaster {
     this.options.onRound(made ? { ...line, forecast: made } : line);
   }
 
-  private tick(): void {
+  private announceHalf(): void {
     const guestPages = this.options.guestPages();
-    if (this.hasHalf || guestPages === 0 || this.options.isOver()) return;
+    if (this.hasAnnouncedHalf || guestPages === 0 || this.options.isOver()) return;
     if (this.rounds.length > 0 || 2 * this.current().pages < guestPages) return;
-    this.hasHalf = true;
+    this.hasAnnouncedHalf = true;
     this.announce('half of the memory is read');
   }
 
@@ -157,16 +160,21 @@ export class Forecaster {
 
   private input(totalPages: number | undefined): ForecastInput {
     const guestPages = this.options.guestPages();
-    const isCached = guestPages * PAGE_BYTES <= this.options.cacheBytes;
+    const isCached = guestPages * TARGET_PAGE_BYTES <= this.options.cacheBytes;
     return {
-      ...{ guestPages, rounds: this.rounds, dirty: this.known, resendCost: isCached ? CHANGES_COST : 1 },
+      ...{
+        guestPages,
+        rounds: this.rounds,
+        dirty: this.knownDirty,
+        resendCost: isCached ? CACHED_RESEND_COST : 1,
+      },
       current: { ...this.current(), totalPages },
       downtimeLimitMs: this.downtimeLimitMs,
     };
   }
 
   /** One round that was sent again shows neither the shorter periods nor whether the guest writes on. */
-  private get known(): readonly DirtySample[] {
+  private get knownDirty(): readonly DirtySample[] {
     return this.hasSample || this.dirty.length > 1 ? this.dirty : [];
   }
 

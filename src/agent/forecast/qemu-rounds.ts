@@ -1,10 +1,10 @@
-/** QEMU looks at what remains this often (`MAX_WAIT` of migration/ram.c). */
+/** QEMU compares the remaining pages with its limit this often (`MAX_WAIT` of migration/ram.c). */
 const ITERATION_MS = 50;
 /** Parts of the memory, in the order in which they are sent; each is sent at once. */
 const PARTS = 32;
 /** A migration that needs more passes does not converge. */
 const MAX_PASSES = 60;
-/** A pass after which the least that remained has not shrunk by this fraction shows that it never will. */
+/** A migration converges if the minimum of the remaining pages shrinks by this fraction in every pass. */
 const PROGRESS = 0.005;
 /** Steps of the search for the downtime that would be enough. */
 const SEARCH_STEPS = 8;
@@ -13,7 +13,7 @@ const SEARCH_STEPS = 8;
 export interface PassFacts {
   /** Duration of a pass: the first one of the migration, or the one that has just ended. */
   readonly passMs: number;
-  /** The first pass has not ended: the result has all of it. */
+  /** The first pass has not ended: the result includes all of it. */
   readonly isFirst: boolean;
   /** Expected ms of a page that is sent again. */
   readonly pageMs: number;
@@ -22,6 +22,7 @@ export interface PassFacts {
   readonly downtimeLimitMs: number;
 }
 
+/** Result of the passes of a migration. */
 export interface Passes {
   readonly ms: number;
   readonly downtimeMs: number;
@@ -33,13 +34,14 @@ export interface Passes {
 /**
  * Compute the passes of a pre-copy migration by QEMU's rule (`ram_save_pending` of 7.2, later
  * `ram_state_pending_estimate` and `_exact`): at most every 50 ms it compares the pages that remain in its
- * bitmap with what the downtime limit allows at the present rate. Where they are fewer, it adds the pages
- * that were written since it did so last, and stops the guest if they are fewer still; else it goes on from
- * the page where it was. So with a long limit pages are added while most of a pass remains, and the guest is
- * stopped once the pages that are dirty at any moment fit the limit: half of those of a pass, or more.
+ * dirty bitmap with the number that the downtime limit allows at the present rate. Where they are fewer, it
+ * synchronizes the bitmap, which adds the pages that were written since the last time, and stops the guest if
+ * they are still fewer; else it continues at the next page. So with a long limit pages are added while most
+ * of a pass remains, and the guest is stopped once the pages that are dirty at any moment fit the limit: half
+ * of those of a pass, or more.
  */
 export function simulatePasses({ passMs, isFirst, pageMs, written, downtimeLimitMs }: PassFacts): Passes {
-  // Without a limit (post-copy) QEMU looks once, at the end of the pass.
+  // Without a limit (post-copy) QEMU synchronizes its bitmap once, at the end of the pass.
   const limitMs = Number.isFinite(downtimeLimitMs) ? downtimeLimitMs : 0;
   const intervalMs = Math.max(ITERATION_MS, passMs / PARTS, passMs - limitMs);
   const dirtyMs = (windowMs: number) => (pageMs * written(windowMs)) / PARTS;
@@ -49,27 +51,27 @@ export function simulatePasses({ passMs, isFirst, pageMs, written, downtimeLimit
     return { windowMs, restMs: dirtyMs(windowMs) };
   });
   const cursor = { part: 0, passes: 1 };
-  let [ms, leastMs, leastBeforeMs] = [0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let [ms, minRestMs, minRestBeforeMs] = [0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (;;) {
     const restMs = parts.reduce((sum, part) => sum + part.restMs, 0);
-    // Before the first look all pages remain.
+    // Before the first synchronization all pages remain.
     if ((restMs < downtimeLimitMs && (ms > 0 || !isFirst)) || restMs === 0)
       return { ms: ms + restMs, downtimeMs: restMs, converges: true, passes: cursor.passes };
-    leastMs = Math.min(leastMs, restMs);
+    minRestMs = Math.min(minRestMs, restMs);
     const steps = Math.max(1, Math.ceil((restMs - limitMs) / ITERATION_MS));
     const { passes } = cursor;
     const sentMs = send(parts, steps * ITERATION_MS, cursor);
     ms += sentMs;
     for (const part of parts) {
-      // A page that was sent is dirty if it was written since the last look, before it was sent or after.
+      // A page that was sent is dirty if it was written since the last synchronization, before or after that.
       part.windowMs += sentMs;
       if (Number.isFinite(part.windowMs)) part.restMs = dirtyMs(part.windowMs);
     }
     if (cursor.passes === passes) continue;
-    if (leastMs > (1 - PROGRESS) * leastBeforeMs || cursor.passes > MAX_PASSES)
-      return { ms, downtimeMs: leastMs, converges: false, passes: cursor.passes };
-    leastBeforeMs = leastMs;
-    leastMs = Number.POSITIVE_INFINITY;
+    if (minRestMs > (1 - PROGRESS) * minRestBeforeMs || cursor.passes > MAX_PASSES)
+      return { ms, downtimeMs: minRestMs, converges: false, passes: cursor.passes };
+    minRestBeforeMs = minRestMs;
+    minRestMs = Number.POSITIVE_INFINITY;
   }
 }
 
@@ -77,7 +79,7 @@ export function simulatePasses({ passMs, isFirst, pageMs, written, downtimeLimit
 interface Part {
   /** Time in which a write leaves a page dirty. Infinite: of the first pass, not sent yet. */
   windowMs: number;
-  /** Pages that remain to be sent. */
+  /** Time to send its remaining pages. */
   restMs: number;
 }
 

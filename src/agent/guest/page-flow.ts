@@ -26,7 +26,7 @@ export class PageFlow {
     zstd: ZstdSet,
   ) {
     channel.onReport = (body) => {
-      this.destination = readReport(body) ?? this.destination;
+      this.destination = readReport(body).speed ?? this.destination;
     };
     this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
@@ -36,13 +36,13 @@ export class PageFlow {
   }
 
   /** Encode the pages of these numbers in the sender's buffer, and send them after the batches before. */
-  async batch(sender: PageSender, pages: readonly number[]): Promise<void> {
+  async sendBatch(sender: PageSender, pages: readonly number[]): Promise<void> {
     const batch = await abortable(sender.batch(pages), this.channel.signal);
-    void this.send(batch);
+    void this.sendPacked(batch);
   }
 
   /** Send bytes that are not of a batch. */
-  async put(bytes: Uint8Array): Promise<void> {
+  async sendUnbatched(bytes: Uint8Array): Promise<void> {
     await this.sent();
     this.progress.add(bytes.length);
     await this.write([bytes]);
@@ -54,7 +54,7 @@ export class PageFlow {
   }
 
   /** Never rejects: a failure ends the sender or the channel, and the next `batch` or `sent` throws it. */
-  private async send({ packed }: Batch): Promise<void> {
+  private async sendPacked({ packed }: Batch): Promise<void> {
     try {
       await this.queue.run(async () => this.write((await packed).parts));
     } catch {}

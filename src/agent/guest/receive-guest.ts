@@ -9,7 +9,7 @@ import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { asError } from '../as-error.js';
-import { type BaseImage, checkSameBase } from '../base-image-check.js';
+import { type BaseImage, checkSameBase } from '../base-image.js';
 import { DestinationReporter } from '../flow/destination-report.js';
 import { withChannel } from './exclusive.js';
 

@@ -13,7 +13,7 @@ import { abortable } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { DIGEST_BYTES, type PageBytes } from '../../stream/format.js';
-import type { BaseImage } from '../base-image-check.js';
+import type { BaseImage } from '../base-image.js';
 import { withChannel } from './exclusive.js';
 import { PageFlow } from './page-flow.js';
 
@@ -107,7 +107,7 @@ async function sendPages(channel: FrameChannel, guest: GuestSource, flow: PageFl
   const { name, pages, rounds = [] } = guest;
   const sender = await createSender(channel, guest, flow);
   try {
-    await flow.put(sender.begin(name, pages));
+    await flow.sendUnbatched(sender.begin(name, pages));
     await sendRound(channel, guest, sender, flow, range(pages));
     // The next round may take long to arrive, and the channel may end before it does.
     for await (const round of abortableItems(rounds, channel.signal))
@@ -159,20 +159,20 @@ async function sendRound(
     const reading = guest.read(page, sender.buffer.subarray(at, at + pageBytes));
     if (isPromise(reading)) await abortable(reading, signal);
     if (batch.push(page) < BATCH_PAGES) continue;
-    await flow.batch(sender, batch);
+    await flow.sendBatch(sender, batch);
     batch = [];
   }
-  if (batch.length > 0) await flow.batch(sender, batch);
+  if (batch.length > 0) await flow.sendBatch(sender, batch);
 }
 
 function* range(pages: number): Generator<number> {
   for (let page = 0; page < pages; page++) yield page;
 }
 
-function checkDigest(body: Uint8Array, digest: Uint8Array, what: string): void {
+function checkDigest(body: Uint8Array, digest: Uint8Array, result: 'verified' | 'applied'): void {
   if (Buffer.compare(body, digest) === 0) return;
   throw new PageferryError(
     'not-identical',
-    `the destination ${what} a guest with digest ${digestText(body)}, sent was ${digestText(digest)}`,
+    `the destination ${result} a guest with digest ${digestText(body)}, sent was ${digestText(digest)}`,
   );
 }

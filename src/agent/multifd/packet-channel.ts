@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { FRAME } from '../../channel/frame.js';
 import { isSync } from '../../qemu/multifd.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 import { PacketInput } from './packet-input.js';
 import type { SyncGate } from './sync-gate.js';
 
@@ -15,9 +15,9 @@ export interface PacketChannelOptions {
   readonly gate: SyncGate;
   readonly signal: AbortSignal;
   /** Send that the connection was opened, with the first bytes that it carries. */
-  readonly opened: (init: Uint8Array) => Promise<void>;
+  readonly sendOpened: (init: Uint8Array) => Promise<void>;
   /** Send a packet in the order of all pages; return why it cannot be encoded, if it cannot. */
-  readonly packet: (connection: number, bytes: Uint8Array) => Promise<string | undefined>;
+  readonly addPacket: (connection: number, bytes: Uint8Array) => Promise<string | undefined>;
   /** Resolve when all packets so far are sent. */
   readonly sentSoFar: () => Promise<void>;
   /** Called when the channel passes through from here on. */
@@ -55,7 +55,7 @@ export class PacketChannel {
     for (let at = 0; at < piece.length; ) {
       at = input.fill(piece, at);
       if (!input.isWhole && input.problem === undefined) break;
-      const problem = await this.send();
+      const problem = await this.sendCollected();
       if (problem !== undefined) {
         await this.passThrough(problem);
         return at;
@@ -65,23 +65,23 @@ export class PacketChannel {
   }
 
   /** Send what is collected, unless it cannot be encoded; return the reason then. */
-  private async send(): Promise<string | undefined> {
+  private async sendCollected(): Promise<string | undefined> {
     const { input } = this;
     const { problem } = input;
-    if (input.isInit) await this.options.opened(input.bytes.slice());
+    if (input.isInit) await this.options.sendOpened(input.bytes.slice());
     else {
-      const found = problem ?? (await this.packet());
+      const found = problem ?? (await this.sendPacket());
       if (found !== undefined) return found;
     }
     input.clear();
     return problem;
   }
 
-  private async packet(): Promise<string | undefined> {
+  private async sendPacket(): Promise<string | undefined> {
     const { input } = this;
-    const { gate, connection, signal, packet } = this.options;
+    const { gate, connection, signal, addPacket } = this.options;
     await gate.channelMayPass(connection, signal);
-    const problem = await packet(connection, input.bytes);
+    const problem = await addPacket(connection, input.bytes);
     if (problem === undefined && isSync(input.bytes)) gate.synced(connection);
     return problem;
   }
@@ -101,9 +101,9 @@ export class PacketChannel {
 
   /** The end of the channel; after part of a packet, the receiver has to see that part. */
   private async end(): Promise<void> {
-    const { channel, connection, gate, sentSoFar, opened } = this.options;
+    const { channel, connection, gate, sentSoFar, sendOpened } = this.options;
     await sentSoFar();
-    if (this.input.isInit) await opened(this.input.bytes);
+    if (this.input.isInit) await sendOpened(this.input.bytes);
     else if (this.input.bytes.length > 0) await channel.sendLiteral(connection, this.input.bytes);
     gate.leave(connection);
   }

@@ -11,19 +11,22 @@
 import { PageferryError } from '../../page/error.js';
 import { MAX_PACKET_PAGES, NO_BLOCK, type PacketFields } from '../../qemu/multifd.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 
 const WIRE_NO_BLOCK = 0xffff;
 
 /** Pages that follow one another in the page stream. */
 export interface PacketRun {
   readonly connection: number;
+  /** Pages whose content is sent. */
   readonly normal: number;
+  /** Zero pages of a packet, after the normal ones. */
   readonly zero: number;
   /** Undefined for the main connection. */
   readonly fields: PacketFields | undefined;
 }
 
+/** Return the body of PACKETS. */
 export function runsBytes(runs: readonly PacketRun[]): Uint8Array {
   const to = new WireWriter();
   for (const { connection, normal, zero, fields } of runs) {
@@ -40,7 +43,7 @@ export function runsBytes(runs: readonly PacketRun[]): Uint8Array {
   return to.bytes;
 }
 
-/** `blocks`: blocks of the guest. @throws PageferryError `bad-stream` */
+/** Read the body of PACKETS. `blocks`: number of the guest's blocks. @throws PageferryError `bad-stream` */
 export function readRuns(body: Uint8Array, blocks: number): PacketRun[] {
   const from = new WireReader(body, 'packets');
   const runs: PacketRun[] = [];

@@ -10,7 +10,7 @@ import {
   writePacketHead,
 } from '../../qemu/multifd.js';
 import type { BlockMap } from '../block-map.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import { type PacketRun, readRuns } from './packet-runs.js';
 
 /** Runs that may wait for their pages: many more than a batch has pages. */
@@ -49,7 +49,7 @@ export class PacketWriter {
       throw new PageferryError('limit', `packets: more than ${MAX_RUNS} without their pages`);
     const wasEmpty = this.runs.length === 0;
     this.runs.push(...runs);
-    if (wasEmpty) this.begin(map);
+    if (wasEmpty) this.beginRun(map);
   }
 
   /**
@@ -59,17 +59,17 @@ export class PacketWriter {
   take(page: number, bytes: Uint8Array | undefined, map: BlockMap): boolean {
     const run = this.runs[0];
     if (!run) return false;
-    if (run.fields) this.add(run, run.fields, page, bytes, map);
-    this.next(map);
+    if (run.fields) this.addPage(run, run.fields, page, bytes, map);
+    this.countPage(map);
     return run.fields !== undefined;
   }
 
   /** As `take`, for a page that QEMU has: it is left out. */
   skip(map: BlockMap): void {
-    if (this.runs.length > 0) this.next(map);
+    if (this.runs.length > 0) this.countPage(map);
   }
 
-  private add(
+  private addPage(
     run: PacketRun,
     { block }: PacketFields,
     page: number,
@@ -78,7 +78,7 @@ export class PacketWriter {
   ): void {
     if (map.blockOf(page) !== block)
       throw new PageferryError('bad-stream', `page ${page}: its packet is of block ${block}`);
-    const packet = this.opened();
+    const packet = this.openPacket();
     const isNormal = this.left > run.zero;
     if (!isNormal && bytes !== undefined)
       throw new PageferryError('bad-stream', `page ${page}: not zero, as its packet says`);
@@ -93,33 +93,33 @@ export class PacketWriter {
     this.normal++;
   }
 
-  private next(map: BlockMap | undefined): void {
+  private countPage(map: BlockMap | undefined): void {
     this.left--;
     if (this.left > 0) return;
-    this.end(map);
+    this.endRun(map);
     this.runs.shift();
-    this.begin(map);
+    this.beginRun(map);
   }
 
   /** Begin the first run; those without pages end at once. */
-  private begin(map: BlockMap | undefined): void {
+  private beginRun(map: BlockMap | undefined): void {
     for (; this.runs[0]; this.runs.shift()) {
       const { normal, zero } = this.runs[0];
       this.left = normal + zero;
       if (this.left > 0) return;
-      this.end(map);
+      this.endRun(map);
     }
   }
 
   /** Write the packet of the first run, unless QEMU has all of its pages. */
-  private end(map: BlockMap | undefined): void {
+  private endRun(map: BlockMap | undefined): void {
     const { connection, fields, normal, zero } = this.runs[0]!;
     if (connection === MAIN || !fields) return;
     const hadPages = normal + zero > 0;
     const counts = { normal: this.normal, zero: this.zero };
     const isEmpty = counts.normal + counts.zero === 0;
     if (hadPages && isEmpty && (fields.flags & PACKET_SYNC) === 0) return;
-    const buffer = this.opened();
+    const buffer = this.openPacket();
     const dataBytes = counts.normal * TARGET_PAGE_BYTES;
     const name = fields.block === NO_BLOCK ? '' : map!.blocks[fields.block]!.name;
     writePacketHead(buffer, hadPages ? { ...fields, dataBytes } : fields, counts, name);
@@ -133,7 +133,7 @@ export class PacketWriter {
     });
   }
 
-  private opened(): Uint8Array {
+  private openPacket(): Uint8Array {
     if (this.buffer) return this.buffer;
     this.buffer = this.free.pop() ?? new Uint8Array(MAX_PACKET_BYTES);
     this.buffer.fill(0, 0, PACKET_HEAD_BYTES);

@@ -1,4 +1,5 @@
 import { Signal } from '../../page/sync.js';
+import type { SyncMark } from '../round-stats.js';
 
 /**
  * Keeps packets of multifd in order with the main stream, as QEMU's receiver reads them: it leaves each
@@ -45,7 +46,7 @@ export class SyncGate {
   }
 
   /** The main stream has passed a record or a section's end. Return whether it is a mark. */
-  passed(kind: 'multifd-flush' | 'section-end'): boolean {
+  passed(kind: SyncMark): boolean {
     if (kind === 'multifd-flush') this.hasRecords = true;
     else if (this.hasRecords) return false;
     this.marks++;
@@ -55,12 +56,12 @@ export class SyncGate {
 
   /** Resolve when a channel's next packet may be sent. @throws the abort reason */
   channelMayPass(connection: number, signal: AbortSignal): Promise<void> {
-    return this.changed.until(() => this.haveMet(this.syncs.get(connection) ?? 0), signal);
+    return this.changed.until(() => this.haveReached(this.syncs.get(connection) ?? 0), signal);
   }
 
   /** Resolve when the main stream may be sent on. @throws the abort reason */
   mainMayPass(signal: AbortSignal): Promise<void> {
-    return this.changed.until(() => this.haveMet(this.marks), signal);
+    return this.changed.until(() => this.haveReached(this.marks), signal);
   }
 
   /** Hold nothing any more: the main stream is not read. */
@@ -70,7 +71,7 @@ export class SyncGate {
   }
 
   /** Whether all connections have met this many times. */
-  private haveMet(times: number): boolean {
+  private haveReached(times: number): boolean {
     if (this.isOff) return true;
     for (const count of this.syncs.values()) if (count < times) return false;
     return this.marks >= times;

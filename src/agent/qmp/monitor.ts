@@ -2,50 +2,16 @@ import { type Address, addressText } from '../../channel/transports/address.js';
 import { errnoOf } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { QmpClient } from '../../qemu/qmp/client.js';
-import type { QemuSupport } from '../advise/facts.js';
-import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
-import type { DirtySample } from '../forecast/dirty-curve.js';
+import type { DirtySample, QemuFacts, QemuProgress, QemuSupport } from './reports.js';
+import type { MigrationSettings } from './settings.js';
 
-const PAGE_BYTES = 4096;
 const DIRTY_RATE_SECONDS = 1;
 const POLL_MS = 100;
 /** A measurement that takes longer than this is given up. */
 const MAX_DIRTY_RATE_MS = 10_000;
-
-/** QEMU's report of its guest before a migration. */
-export interface QemuFacts {
-  readonly version: string;
-  readonly status: string;
-  readonly guestBytes: number;
-  readonly cpus: number;
-  /** Whether QEMU emulates the guest's CPUs (TCG) instead of running it with KVM. */
-  readonly isEmulated: boolean;
-  /** Capabilities that are on. */
-  readonly capabilities: ReadonlySet<string>;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly migration: QemuProgress;
-}
-
-/** QEMU's report of its migration. */
-export interface QemuProgress {
-  /** `none`, `active`, `postcopy-active`, `completed`, `failed`. */
-  readonly status: string;
-  /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
-  readonly remainingPages: number;
-  readonly sentPages: number;
-  /** Number of QEMU's searches for written pages. */
-  readonly dirtySyncs: number;
-  readonly fillPages: number;
-  /** Bytes of the migration stream so far. */
-  readonly sentBytes: number;
-  /** The guest's downtime and the total time of a migration that is completed. */
-  readonly downtimeMs: number;
-  readonly totalMs: number;
-  /** Why it has failed. */
-  readonly error: string | undefined;
-}
 
 /** The monitor of one QEMU, as far as migrations need it. Numbers that QEMU does not report are 0. */
 export class QemuMonitor {
@@ -142,7 +108,7 @@ export class QemuMonitor {
     } = (ram ?? {}) as Readonly<Record<string, unknown>>;
     return {
       status: typeof status === 'string' ? status : 'none',
-      remainingPages: Math.ceil(count(remaining) / PAGE_BYTES),
+      remainingPages: Math.ceil(count(remaining) / TARGET_PAGE_BYTES),
       sentPages: count(normal) + count(duplicate),
       dirtySyncs: count(syncs),
       fillPages: count(duplicate),
@@ -211,7 +177,7 @@ export class QemuMonitor {
       await sleep(POLL_MS, signal);
       const { status, 'dirty-rate': rate } = await this.qmp.execute('query-dirty-rate');
       if (status !== 'measured') continue;
-      const pages = (count(rate) * DIRTY_RATE_SECONDS * 2 ** 20) / PAGE_BYTES;
+      const pages = (count(rate) * DIRTY_RATE_SECONDS * 2 ** 20) / TARGET_PAGE_BYTES;
       return { ms: 1000 * DIRTY_RATE_SECONDS, pages };
     }
     return undefined;

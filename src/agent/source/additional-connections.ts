@@ -2,15 +2,16 @@ import type { Socket } from 'node:net';
 import { FRAME } from '../../channel/frame.js';
 import { abortable, SerialQueue, sleep } from '../../page/sync.js';
 import { QEMU_MAGIC } from '../../qemu/format.js';
+import { createDeferred } from '../deferred.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { PacketChannel } from '../multifd/packet-channel.js';
 import { SyncGate } from '../multifd/sync-gate.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 import type { ConnectionKind } from './classify.js';
 import type { SourceConnections } from './connections.js';
+import { peekMagic } from './peek.js';
 import type { SourceStream } from './source-stream.js';
-import { peekMagic } from './stream-magic.js';
 
 /**
  * Bytes that wait in the kernel are read within this time; QEMU sends those of a channel before it is asked
@@ -100,23 +101,20 @@ export class AdditionalConnections {
         'the destination agent does not know packets of multifd',
       );
     }
-    let collected: (init: Uint8Array) => void = () => {};
-    const init = new Promise<Uint8Array>((resolve) => {
-      collected = resolve;
-    });
+    const init = createDeferred<Uint8Array>();
     // In QEMU's order, like those that pass through.
     const opening = this.opening.run(async () => {
-      const bytes = await abortable(init, signal);
+      const bytes = await abortable(init.promise, signal);
       await channel.send(connection, FRAME.OPENED, Uint8Array.of(connection), bytes);
     }, signal);
     opening.catch(() => {});
     await new PacketChannel({
       ...{ connection, socket, channel, stats, gate: this.gate, signal },
-      opened: (bytes) => {
-        collected(bytes);
+      sendOpened: (bytes) => {
+        init.resolve(bytes);
         return opening;
       },
-      packet: (number, bytes) => stream.packet(number, bytes),
+      addPacket: (number, bytes) => stream.addPacket(number, bytes),
       sentSoFar: () => stream.sentSoFar(),
       onPassThrough: (reason) => this.passThrough(reason),
     }).run();

@@ -1,9 +1,9 @@
 import { FRAME } from '../../channel/frame.js';
 import type { PackedBatch, PageSender } from '../../engine/live/page-sender.js';
 import { throwIfAborted } from '../../page/sync.js';
+import { MAIN } from '../connection.js';
 import type { BatchSize } from '../flow/batch-size.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import { MAIN } from '../flow/in-flight-window.js';
 import { type PacketRun, runsBytes } from '../multifd/packet-runs.js';
 import type { FilledBatch } from './page-batch.js';
 import type { SendQueue } from './send-queue.js';

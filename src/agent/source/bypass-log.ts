@@ -1,3 +1,5 @@
+import type { MessageLog } from '../log.js';
+
 /** A change is logged once it has lasted this long, so that a link near the limit does not fill the log. */
 const MIN_MS = 100;
 
@@ -9,7 +11,7 @@ export class BypassLog {
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
   /** Record how the next batch is sent, over a link of this rate. */
-  set(bypass: boolean, bitsPerSecond: number, log: (level: 'info', message: string) => void): void {
+  set(bypass: boolean, bitsPerSecond: number, log: MessageLog): void {
     if (bypass === this.isLogged) {
       this.changedMs = undefined;
       return;

@@ -2,9 +2,9 @@ import { FRAME, MAX_BODY_BYTES } from '../../channel/frame.js';
 import { type CodecCounts, emptyCounts } from '../../engine/frame/counters.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { BYPASS_HEAD_BYTES, BypassDigest, bypassHead } from '../bypass.js';
+import { MAIN } from '../connection.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import { MAIN } from '../flow/in-flight-window.js';
-import type { OnBatchSent, RoundStats } from '../stats.js';
+import type { OnBatchSent, RoundStats } from '../round-stats.js';
 import type { SendQueue } from './send-queue.js';
 
 /** Sends records and packets of QEMU in BYPASS frames, from the buffers into which they were read. */
@@ -106,7 +106,7 @@ export class BypassOutput {
 
   private count(codec: keyof CodecCounts, pages: number): void {
     if (pages === 0) return;
-    this.onSent ??= this.stats.batch();
+    this.onSent ??= this.stats.beginBatch();
     const count = this.counts[codec];
     count.pages += pages;
     if (codec === 'raw') count.bytes += pages * TARGET_PAGE_BYTES;

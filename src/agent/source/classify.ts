@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { MULTIFD_MAGIC, QEMU_MAGIC } from '../../qemu/format.js';
 import { MULTIFD_HEAD_BYTES, uuidOfMultifd } from '../guest-uuid.js';
-import { peekWithin } from './stream-magic.js';
+import { peekWithin } from './peek.js';
 
 /**
  * QEMU sends the magic of a migration, or of a connection of multifd, at once; postcopy's preempt channel has

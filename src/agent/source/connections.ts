@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
-import { MAX_CONNECTIONS } from '../flow/in-flight-window.js';
+import { MAX_CONNECTIONS } from '../connection.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { SocketWriter } from '../socket-writer.js';
 
@@ -35,7 +35,7 @@ export class SourceConnections {
   }
 
   /** Write bytes of the return path. @throws PageferryError when QEMU does not read them */
-  async answer(connection: number | undefined, bytes: Uint8Array): Promise<void> {
+  async writeReturnPath(connection: number | undefined, bytes: Uint8Array): Promise<void> {
     const writer = connection === undefined ? undefined : this.writers[connection];
     if (!writer)
       throw new PageferryError('bad-stream', `an answer to connection ${connection}, which is not open`);

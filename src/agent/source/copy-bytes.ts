@@ -1,4 +1,5 @@
-const PAGE_BYTES = 4096;
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
+
 /** Pages that repeat one byte, by that byte, once they were needed. */
 const fillPages: Uint8Array[] = [];
 
@@ -12,6 +13,6 @@ export function copyInto(to: Buffer, at: number, bytes: Uint8Array): void {
 
 /** Fill the page of `to` at offset `at` with one byte. */
 export function fillInto(to: Buffer, at: number, byte: number): void {
-  fillPages[byte] ??= new Uint8Array(PAGE_BYTES).fill(byte);
-  to.fill(fillPages[byte], at, at + PAGE_BYTES);
+  fillPages[byte] ??= new Uint8Array(TARGET_PAGE_BYTES).fill(byte);
+  to.fill(fillPages[byte], at, at + TARGET_PAGE_BYTES);
 }

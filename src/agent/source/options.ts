@@ -1,11 +1,11 @@
 import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import type { PageferryError } from '../../page/error.js';
-import type { BaseImageFile } from '../base-image.js';
+import type { BaseImageFile } from '../base-image-file.js';
 import type { QmpSettings } from '../forecast/forecaster.js';
 import type { Log } from '../log.js';
 import type { AgentMetrics } from '../metrics.js';
-import type { RoundLine } from '../stats.js';
+import type { RoundLine } from '../round-stats.js';
 
 /** Options of the agent beside the source's QEMU. */
 export interface SourceAgentOptions {

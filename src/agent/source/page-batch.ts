@@ -1,9 +1,9 @@
 import type { PageSender } from '../../engine/live/page-sender.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import type { PacketFields } from '../../qemu/multifd.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import type { PacketRun } from '../multifd/packet-runs.js';
-import type { OnBatchSent, RoundStats } from '../stats.js';
+import type { OnBatchSent, RoundStats } from '../round-stats.js';
 import { copyInto, fillInto } from './copy-bytes.js';
 
 /** A batch that is ready to be sent. */
@@ -75,7 +75,7 @@ export class PageBatch {
     if (normal > 0) copyInto(this.buffer, first * TARGET_PAGE_BYTES, bytes);
     for (let i = normal; i < pages.length; i++) fillInto(this.buffer, (first + i) * TARGET_PAGE_BYTES, 0);
     for (const page of pages) {
-      this.stats.packetPage(page);
+      this.stats.addPacketPage(page);
       this.push(page);
     }
     this.runs.push({ connection, normal, zero: pages.length - normal, fields });
@@ -112,13 +112,13 @@ export class PageBatch {
   private append(block: number, page: number): void {
     if (block !== this.block) this.changesBlock = true;
     this.block = block;
-    this.stats.page(page);
+    this.stats.addPage(page);
     this.push(page);
     if (this.runs.length > 0) this.addRecords(1);
   }
 
   private push(page: number): void {
-    this.onSent ??= this.stats.batch();
+    this.onSent ??= this.stats.beginBatch();
     this.pages.push(page);
   }
 

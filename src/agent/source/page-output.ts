@@ -4,7 +4,8 @@ import { PACKET_HEAD_BYTES, PACKET_SYNC, type Packet } from '../../qemu/multifd.
 import type { BlockMap } from '../block-map.js';
 import { BatchSize } from '../flow/batch-size.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import type { RoundStats } from '../stats.js';
+import type { MessageLog } from '../log.js';
+import type { RoundStats } from '../round-stats.js';
 import { BatchSender } from './batch-sender.js';
 import { BypassLog } from './bypass-log.js';
 import { BypassOutput } from './bypass-output.js';
@@ -20,7 +21,7 @@ export interface PageOutputOptions {
   readonly stats: RoundStats;
   readonly signal: AbortSignal;
   readonly queue: SendQueue;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
 }
 
 /**
@@ -99,7 +100,7 @@ export class PageOutput implements PageTaker {
     const numbers = pages.map((page) => this.map!.numberOf(block, page));
     if (this.isBypassing) {
       for (const page of numbers) {
-        this.options.stats.packetPage(page);
+        this.options.stats.addPacketPage(page);
         this.options.sender.invalidate(page);
       }
       bypass.sendPacket(connection, bytes.slice(), normal, numbers.length - normal);
@@ -157,7 +158,7 @@ export class PageOutput implements PageTaker {
   ): void {
     const { sender, stats } = this.options;
     sender.invalidate(page);
-    stats.page(page);
+    stats.addPage(page);
     this.bypass.addRecord(this.batch.lastBlock, codec, bytes, from, to, isStable);
     this.batch.setBlock(block);
   }

@@ -4,12 +4,13 @@ import { listenAt } from '../../channel/transports/sockets.js';
 import { SerialQueue } from '../../page/sync.js';
 import { asError } from '../as-error.js';
 import { Advisor } from '../direct/advisor.js';
-import { stepAside } from '../direct/step-aside.js';
+import { tryDirect } from '../direct/try-direct.js';
 import { RateLimiter } from '../flow/rate-limiter.js';
+import { IS_ON_DESTINATION } from '../guest-state.js';
+import { messageLog } from '../log.js';
 import { MemoryShares } from '../memory-shares.js';
 import type { MeteredMigration } from '../metrics.js';
 import { classify } from './classify.js';
-import { IS_ON_DESTINATION } from './guest-state.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
 import { startMigration } from './start-migration.js';
@@ -110,7 +111,7 @@ class SourceSessions {
     } catch (cause) {
       // The program then reports the signal alone.
       const message = `failed: ${asError(cause).message}`;
-      if (signal.aborted) this.options.log({ level: 'error', migration: 0, message });
+      if (signal.aborted) messageLog(this.options.log, 0)('error', message);
       throw cause;
     }
   }
@@ -124,7 +125,7 @@ class SourceSessions {
     const before = this.count;
     this.starting = startMigration({
       ...{ qmp, peer, listen: this.listen, warmUp, signal, hasConnected: () => this.count > before },
-      log: (level, message) => log({ level, migration: 0, message }),
+      log: messageLog(log, 0),
     });
     await this.starting;
   }
@@ -134,7 +135,7 @@ class SourceSessions {
     const { peer, meters, log } = this.options;
     let metered: MeteredMigration | undefined;
     try {
-      const isDone = await stepAside({
+      const isDone = await tryDirect({
         ...{ advisor, qmp, peer, isStarted: false, signal },
         observe: (sample) => {
           metered = meters.begin();
@@ -158,7 +159,7 @@ class SourceSessions {
     return new Advisor(
       {
         ...{ qmp: address, peer, threads, limits },
-        log: (level, message) => log({ level, migration: 0, message }),
+        log: messageLog(log, 0),
       },
       () => this.sessions.size === 0,
     );

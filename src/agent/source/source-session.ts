@@ -7,32 +7,36 @@ import { ReportedError } from '../../channel/handshake-messages.js';
 import { channelTimes } from '../../channel/security.js';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
+import type { PageSender } from '../../engine/live/page-sender.js';
 import { PageferryError } from '../../page/error.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { asError } from '../as-error.js';
+import { MAIN } from '../connection.js';
 import type { Advisor } from '../direct/advisor.js';
-import { stepAside } from '../direct/step-aside.js';
+import { tryDirect } from '../direct/try-direct.js';
 import { ChannelSender } from '../flow/channel-sender.js';
-import { readBuildsPackets } from '../flow/destination-report.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { readReport } from '../flow/destination-report.js';
 import type { RateShare } from '../flow/rate-limiter.js';
+import type { StreamProgress } from '../flow/stream-progress.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
+import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from '../guest-state.js';
 import { uuidOfStream } from '../guest-uuid.js';
 import { endAfterHandOver, MAY_RUN } from '../hand-over.js';
 import { MigrationLifetime } from '../lifetime.js';
+import { type MessageLog, messageLog } from '../log.js';
 import { migrateBytes, readAccept } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
-import { RoundStats } from '../stats.js';
+import { RoundStats } from '../round-stats.js';
 import { AdditionalConnections, type AgreedMigration } from './additional-connections.js';
-import { AnswerReader } from './answer-reader.js';
 import type { ConnectionKind } from './classify.js';
 import { SourceConnections } from './connections.js';
-import { IS_ON_DESTINATION, RUNS_ON_SOURCE } from './guest-state.js';
+import { DestinationFrames } from './destination-frames.js';
 import type { SourceAgentOptions } from './options.js';
 import { QemuInput } from './qemu-input.js';
 import { SourceStream } from './source-stream.js';
+import { summary } from './summary.js';
 
-const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
 /** The head of QEMU's stream comes within this time, and so does the end of a closed connection. */
 const HEAD_BYTES = 512;
@@ -45,9 +49,10 @@ const INDEX_PAGES = 1 << 18;
 export class SourceSession {
   private readonly lifetime = new MigrationLifetime();
   private readonly metered: MeteredMigration;
+  private readonly log: MessageLog;
   private readonly connections: SourceConnections;
   private readonly additional: AdditionalConnections;
-  private readonly answers: AnswerReader;
+  private readonly destinationFrames: DestinationFrames;
   private readonly agreed: Promise<AgreedMigration>;
   private agree!: (agreed: AgreedMigration) => void;
   private stream: SourceStream | undefined;
@@ -70,6 +75,7 @@ export class SourceSession {
     main: Socket,
   ) {
     this.metered = options.meters.begin();
+    this.log = messageLog(options.log, number);
     this.input = new QemuInput(main);
     this.connections = new SourceConnections(main, channelTimes(options.peer).stallMs, this.lifetime);
     this.agreed = new Promise((resolve, reject) => {
@@ -79,7 +85,7 @@ export class SourceSession {
     });
     this.agreed.catch(() => {});
     this.additional = new AdditionalConnections(this.connections, this.lifetime, this.agreed);
-    this.answers = new AnswerReader(this.connections, this.lifetime);
+    this.destinationFrames = new DestinationFrames(this.connections, this.lifetime);
   }
 
   /** Run the migration to its end. Return why it failed, if it did. */
@@ -87,7 +93,7 @@ export class SourceSession {
     this.log('info', 'QEMU connected: a migration begins');
     let error: PageferryError | undefined;
     try {
-      if (!(await this.stepAside())) await this.migrate();
+      if (!(await this.tryDirect())) await this.migrate();
       this.log('info', IS_ON_DESTINATION);
     } catch (cause) {
       error = this.lifetime.fail(cause);
@@ -157,88 +163,45 @@ export class SourceSession {
   private stateAfter(error: PageferryError): string {
     // A destination that has failed knows whether its QEMU may run the guest.
     const isExcluded =
-      this.answers.isRejected || (error instanceof ReportedError && !error.message.includes(MAY_RUN));
-    return this.stream?.guestState(this.answers, !isExcluded) ?? RUNS_ON_SOURCE;
+      this.destinationFrames.isRejected ||
+      (error instanceof ReportedError && !error.message.includes(MAY_RUN));
+    return this.stream?.guestState(this.destinationFrames, !isExcluded) ?? RUNS_ON_SOURCE;
   }
 
   /** Return whether QEMU has migrated the guest directly. A failure of that states where the guest is. */
-  private async stepAside(): Promise<boolean> {
+  private async tryDirect(): Promise<boolean> {
     const { advisor, qmp, peer } = this.options;
     if (!advisor || !qmp) return false;
     this.isDirect = true;
-    const isDone = await stepAside({
+    const isDone = await tryDirect({
       ...{ advisor, peer, qmp: qmp.address, isStarted: true, signal: this.lifetime.signal },
       observe: (sample) => this.metered.observe(sample),
-      log: (level, message) => this.log(level, message),
+      log: this.log,
     });
     this.isDirect = isDone;
     return isDone;
   }
 
   private async migrate(): Promise<void> {
-    const { peer, base, cacheBytes, threads, strategy } = this.options;
+    const { peer, threads, share, maxGuestBytes } = this.options;
     const { signal } = this.lifetime;
     const channel = await connectChannel({ ...peer, signal });
     this.lifetime.attachChannel(channel);
-    this.uuid ??= uuidOfStream(await this.input.head(HEAD_BYTES, HEAD_MS, signal));
-    // The body of a keepalive, which earlier versions ignore.
-    if (this.uuid !== undefined) channel.report(Buffer.from(this.uuid.replaceAll('-', ''), 'hex'));
-    const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
-    await channel.send(FRAME.MIGRATE, migrateBytes(announced));
-    const accept = await expectAnswer(channel, FRAME.ACCEPT, 'it did not accept the migration', peer);
-    const agreedBytes = readAccept(accept, channel.peer);
-    const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), this.options.share);
-    const sender = await createPageSender({
-      pageBytes: PAGE_BYTES,
-      strategy: strategyByName(strategy),
-      state: channelSender.progress.state,
-      dedup: 'similar',
-      cacheBytes: Math.min(agreedBytes, cacheBytes),
-      batchPages: BATCH_PAGES,
-      indexPages: INDEX_PAGES + (base?.pages ?? 0),
-      threads,
-      onPending: channelSender.progress.pending,
-      ...(base && { base }),
-      // Nothing else notices the end of the channel while a base image is read.
-      signal: AbortSignal.any([signal, channel.signal]),
-    });
+    const cacheBytes = await this.announce(channel);
+    const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), share);
+    const sender = await this.openPageSender(channel, channelSender.progress, cacheBytes);
     try {
-      const link = () => ({
-        bitsPerSecond: channelSender.bitsPerSecond,
-        inFlightBytes: channelSender.window.inFlightBytes,
-      });
-      const forecaster = this.forecaster(() => {
-        const { pages, codecs } = stats;
-        return { pages, codecs, wireBytes: channelSender.window.sentBytes };
-      });
-      const stats = new RoundStats(this.number, link, forecaster.round);
-      this.metered.observe(() => {
-        const { streamBytes, pages, codecs } = stats;
-        const { latest: forecast } = forecaster;
-        return {
-          streamBytes,
-          pages,
-          codecs,
-          wireBytes: channelSender.window.sentBytes,
-          link: link(),
-          forecast,
-        };
-      });
+      const { stats, forecaster } = this.meter(channelSender);
       const stream = new SourceStream({
-        channel: channelSender,
-        sender,
-        batchPages: BATCH_PAGES,
-        maxGuestBytes: this.options.maxGuestBytes,
-        stats,
-        log: (level, message) => this.log(level, message),
-        signal,
+        ...{ channel: channelSender, sender, batchPages: BATCH_PAGES, maxGuestBytes, stats, signal },
+        log: this.log,
         gate: this.additional.gate,
         channelsKnown: () => this.additional.known(),
         beforeDigest: () => this.additional.decided(),
         onFailure: (cause) => this.lifetime.fail(cause),
       });
       this.stream = stream;
-      const buildsPackets = readBuildsPackets(channel.lastReport);
+      const { buildsPackets } = readReport(channel.lastReport ?? new Uint8Array(0));
       await this.sendAll(channel, { channel: channelSender, stream, stats, buildsPackets });
       await forecaster.reported();
     } finally {
@@ -246,7 +209,51 @@ export class SourceSession {
     }
   }
 
-  private forecaster(counts: ForecasterOptions['counts']): Forecaster {
+  /** Announce the migration. Return the bytes of sent pages that both agents cache. */
+  private async announce(channel: FrameChannel): Promise<number> {
+    const { peer, base, cacheBytes } = this.options;
+    this.uuid ??= uuidOfStream(await this.input.head(HEAD_BYTES, HEAD_MS, this.lifetime.signal));
+    // The body of a keepalive, which earlier versions ignore.
+    if (this.uuid !== undefined) channel.report(Buffer.from(this.uuid.replaceAll('-', ''), 'hex'));
+    const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
+    await channel.send(FRAME.MIGRATE, migrateBytes(announced));
+    const accept = await expectAnswer(channel, FRAME.ACCEPT, 'it did not accept the migration', peer);
+    return Math.min(readAccept(accept, channel.peer), cacheBytes);
+  }
+
+  private openPageSender(
+    channel: FrameChannel,
+    { state, pending }: StreamProgress,
+    cacheBytes: number,
+  ): Promise<PageSender> {
+    const { base, threads, strategy } = this.options;
+    return createPageSender({
+      pageBytes: TARGET_PAGE_BYTES,
+      strategy: strategyByName(strategy),
+      dedup: 'similar',
+      ...{ state, cacheBytes, threads, batchPages: BATCH_PAGES, onPending: pending },
+      indexPages: INDEX_PAGES + (base?.pages ?? 0),
+      ...(base && { base }),
+      // Nothing else notices the end of the channel while a base image is read.
+      signal: AbortSignal.any([this.lifetime.signal, channel.signal]),
+    });
+  }
+
+  /** Count what is sent by rounds, forecast the end from it, and have the metrics read both. */
+  private meter(channelSender: ChannelSender): { stats: RoundStats; forecaster: Forecaster } {
+    const { window } = channelSender;
+    const link = () => ({ bitsPerSecond: channelSender.bitsPerSecond, inFlightBytes: window.inFlightBytes });
+    const counts = () => ({ pages: stats.pages, codecs: stats.codecs, wireBytes: window.sentBytes });
+    const forecaster = this.createForecaster(counts);
+    const stats = new RoundStats(this.number, link, forecaster.addRound);
+    this.metered.observe(() => {
+      const { streamBytes } = stats;
+      return { ...counts(), streamBytes, link: link(), forecast: forecaster.latest };
+    });
+    return { stats, forecaster };
+  }
+
+  private createForecaster(counts: ForecasterOptions['counts']): Forecaster {
     const { log, qmp, cacheBytes, onRound } = this.options;
     return new Forecaster({
       ...{ counts, qmp, cacheBytes, signal: this.lifetime.signal },
@@ -260,7 +267,7 @@ export class SourceSession {
 
   private async sendAll(channel: FrameChannel, agreed: AgreedMigration): Promise<void> {
     const { stream, stats } = agreed;
-    const done = this.answers.read(channel, agreed.channel);
+    const done = this.destinationFrames.read(channel, agreed.channel);
     // Whatever ends the channel ends this side too, even while nothing is sent.
     done.catch((cause) => this.lifetime.fail(cause));
     this.agree(agreed);
@@ -274,26 +281,13 @@ export class SourceSession {
         `QEMU closed the connection ${brokeOff}: it was cancelled or failed; see its log`,
       );
     await stream.drained();
-    stats.close();
+    stats.endRound();
     await this.additional.ended();
     // The end of the main connection is the end of the migration: nothing may follow it.
     await agreed.channel.send(MAIN, FRAME.ENDED, Uint8Array.of(MAIN));
     this.isSent = true;
     await done;
-    this.answers.checkReturnPath();
+    this.destinationFrames.checkReturnPath();
     this.log('info', summary(stats, agreed.channel.window.sentBytes));
   }
-
-  private readonly log = (level: 'info' | 'warn' | 'error', message: string): void => {
-    this.options.log({ level, migration: this.number, message });
-  };
-}
-
-/** `sent 216 MB for 395 MB of migration stream (45% less) in 4 rounds` */
-function summary({ streamBytes, rounds }: RoundStats, wireBytes: number): string {
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-  const percent = streamBytes > 0 ? Math.round(100 * (1 - wireBytes / streamBytes)) : 0;
-  const saved = percent >= 0 ? `${percent}% less` : `${-percent}% more`;
-  const count = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
-  return `sent ${megabytes(wireBytes)} for ${megabytes(streamBytes)} of migration stream (${saved}) in ${count}`;
 }

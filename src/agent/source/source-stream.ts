@@ -4,10 +4,11 @@ import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { readPacket } from '../../qemu/multifd.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
 import { BlockMap } from '../block-map.js';
-import { MAIN } from '../flow/in-flight-window.js';
+import { MAIN } from '../connection.js';
 import { checkGuestBytes } from '../guest-limit.js';
+import { guestState, type ReturnPathState } from '../guest-state.js';
 import { blocksBytes, passThroughBytes, recordHead } from '../messages.js';
-import { type AnswerState, guestState } from './guest-state.js';
+import type { SyncMark } from '../round-stats.js';
 import { PageOutput } from './page-output.js';
 import { SendQueue } from './send-queue.js';
 import { Staging, type Step, type StepOf } from './staging.js';
@@ -31,12 +32,12 @@ export class SourceStream {
   /** Records and packets are added to batches one at a time. */
   private readonly order = new SerialQueue();
   private map: BlockMap | undefined;
-  private passThroughReason: string | undefined;
+  private requestedPassThrough: string | undefined;
   private isPostcopy = false;
-  private isUnread = false;
+  private isPassThrough = false;
   private hasDigest = false;
   /** The mark that was passed last, until the channels of multifd have met there. */
-  private mark: 'multifd-flush' | 'section-end' | undefined;
+  private mark: SyncMark | undefined;
   private isWhole = false;
   private isCut = false;
   /** QEMU sent xbzrle records, whose pages no digest covers. */
@@ -75,11 +76,11 @@ export class SourceStream {
   }
 
   /** Where the guest is if the migration fails now; `mayBeHandedOver`: the failure does not exclude it. */
-  guestState({ hasReturnPath, hasSucceeded }: AnswerState, mayBeHandedOver: boolean): string {
-    const { isPostcopy, isWhole, isCut, isUnread, advisesPostcopy } = this;
+  guestState({ hasReturnPath, hasSucceeded }: ReturnPathState, mayBeHandedOver: boolean): string {
+    const { isPostcopy, isWhole, isCut, isPassThrough, advisesPostcopy } = this;
     return guestState({
       ...{ hasReturnPath, hasSucceeded, isPostcopy, isWhole, isCut },
-      mayBePostcopy: isUnread && (advisesPostcopy || this.map === undefined),
+      mayBePostcopy: isPassThrough && (advisesPostcopy || this.map === undefined),
       mayBeHandedOver: mayBeHandedOver && this.isHandingOver,
     });
   }
@@ -97,7 +98,7 @@ export class SourceStream {
 
   /** Pass the rest of the stream through uncoded: it does not have all of the guest's pages. */
   async passThrough(reason: string): Promise<void> {
-    this.passThroughReason ??= reason;
+    this.requestedPassThrough ??= reason;
     await this.turns.run(async () => {
       await this.process(() => this.reader.stopParsing(reason));
     });
@@ -118,12 +119,12 @@ export class SourceStream {
    * Send a packet of multifd, its head and pages. Return why it cannot be encoded, if it cannot: nothing of
    * it is sent then. The bytes may be reused afterwards.
    */
-  packet(connection: number, bytes: Uint8Array): Promise<string | undefined> {
-    return this.order.run(() => this.addPacket(connection, bytes));
+  addPacket(connection: number, bytes: Uint8Array): Promise<string | undefined> {
+    return this.order.run(() => this.tryPacket(connection, bytes));
   }
 
-  private async addPacket(connection: number, bytes: Uint8Array): Promise<string | undefined> {
-    if (this.isUnread) return 'the main stream passes through';
+  private async tryPacket(connection: number, bytes: Uint8Array): Promise<string | undefined> {
+    if (this.isPassThrough) return 'the main stream passes through';
     const packet = readPacket(bytes, this.map?.blocks ?? []);
     if (typeof packet === 'string') return packet;
     if (packet.pages.length > 0 && this.hasDigest) return 'pages of multifd after all memory';
@@ -142,7 +143,7 @@ export class SourceStream {
       });
       for (;;) {
         await gate.mainMayPass(signal);
-        if (this.mark !== undefined) stats.mark(this.mark === 'multifd-flush');
+        if (this.mark !== undefined) stats.addMark(this.mark);
         this.mark = undefined;
         if (next === staging.steps.length) break;
         const from = next;
@@ -162,7 +163,7 @@ export class SourceStream {
     for (let i = from; i < steps.length; i++) {
       const step = steps[i]!;
       if (step.kind === 'multifd-flush' || step.kind === 'section-end') {
-        await this.pass(step.kind);
+        await this.passMark(step.kind);
         if (this.options.gate.isUsed) return i + 1;
         continue;
       }
@@ -172,46 +173,44 @@ export class SourceStream {
     return steps.length;
   }
 
-  private async pass(kind: 'multifd-flush' | 'section-end'): Promise<void> {
+  private async passMark(kind: SyncMark): Promise<void> {
     const { gate, channelsKnown } = this.options;
     // QEMU has written to all of its channels before the first mark.
     if (gate.markCount === 0) await channelsKnown();
     if (gate.passed(kind)) this.mark = kind;
   }
 
-  private processStep(
-    step: Exclude<Step, { kind: 'multifd-flush' | 'section-end' }>,
-  ): Promise<void> | undefined {
+  private processStep(step: Exclude<Step, { kind: SyncMark }>): Promise<void> | undefined {
     switch (step.kind) {
       case 'literal':
-        return this.literal(step.bytes.slice(step.from, step.to));
+        return this.sendLiteral(step.bytes.slice(step.from, step.to));
       case 'page':
-        return this.page(step);
+        return this.addPage(step);
       case 'fill':
-        return this.fill(step);
+        return this.addFill(step);
       case 'xbzrle':
-        return this.xbzrle(step.block, step.page, step.bytes.slice(step.from, step.to));
+        return this.sendXbzrle(step.block, step.page, step.bytes.slice(step.from, step.to));
       case 'blocks':
-        return this.begin(new BlockMap(step.blocks));
+        return this.sendBlocks(new BlockMap(step.blocks));
       case 'flush':
         return this.output.send();
       case 'postcopy':
         this.isPostcopy = true;
         this.output.stop();
-        return this.unread('postcopy: every page is sent at once', 'info');
+        return this.startPassThrough('postcopy: every page is sent at once', 'info');
       case 'devices':
         return this.sendDigest();
       case 'opaque':
-        return this.unread(step.reason, 'warn');
+        return this.startPassThrough(step.reason, 'warn');
     }
   }
 
-  private async literal(bytes: Uint8Array): Promise<void> {
+  private async sendLiteral(bytes: Uint8Array): Promise<void> {
     await this.output.send();
     await this.queue.add(bytes.length, () => this.options.channel.sendLiteral(MAIN, bytes));
   }
 
-  private async begin(map: BlockMap): Promise<void> {
+  private async sendBlocks(map: BlockMap): Promise<void> {
     const { sender, channel, log, maxGuestBytes } = this.options;
     checkGuestBytes(map, maxGuestBytes);
     this.map = map;
@@ -227,9 +226,9 @@ export class SourceStream {
     );
   }
 
-  private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
+  private async startPassThrough(reason: string, level: 'info' | 'warn'): Promise<void> {
     const { channel, log } = this.options;
-    this.isUnread = true;
+    this.isPassThrough = true;
     this.options.gate.turnOff();
     await this.output.send();
     log(level, `pass-through from here on: ${reason}`);
@@ -237,23 +236,23 @@ export class SourceStream {
     await this.queue.add(0, () => channel.send(MAIN, FRAME.PASS_THROUGH, body));
   }
 
-  private page(step: StepOf<'page'>): Promise<void> | undefined {
+  private addPage(step: StepOf<'page'>): Promise<void> | undefined {
     const { block, page, bytes, from, at } = step;
     if (this.output.takePage(block, page, bytes, at, from, true)) return undefined;
-    if (!this.isPostcopy) return this.output.send().then(() => this.page(step));
+    if (!this.isPostcopy) return this.output.send().then(() => this.addPage(step));
     const head = recordHead(this.map!.numberOf(block, page), 'page');
-    return this.record(block, head, bytes.slice(at, at + TARGET_PAGE_BYTES));
+    return this.sendRecord(block, head, bytes.slice(at, at + TARGET_PAGE_BYTES));
   }
 
-  private fill(step: StepOf<'fill'>): Promise<void> | undefined {
+  private addFill(step: StepOf<'fill'>): Promise<void> | undefined {
     const { block, page, value, bytes, from, to } = step;
     if (this.output.takeFill(block, page, value, bytes, from, to, true)) return undefined;
-    if (!this.isPostcopy) return this.output.send().then(() => this.fill(step));
-    return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
+    if (!this.isPostcopy) return this.output.send().then(() => this.addFill(step));
+    return this.sendRecord(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
   }
 
   /** QEMU encoded the page itself, so its content is unknown here. */
-  private async xbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
+  private async sendXbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
     await this.output.send();
     if (!this.hasXbzrle)
       this.options.log(
@@ -263,10 +262,10 @@ export class SourceStream {
     this.hasXbzrle = true;
     const number = this.map!.numberOf(block, page);
     this.options.sender.invalidate(number);
-    await this.record(block, recordHead(number, 'xbzrle'), bytes);
+    await this.sendRecord(block, recordHead(number, 'xbzrle'), bytes);
   }
 
-  private async record(
+  private async sendRecord(
     block: number,
     head: Uint8Array,
     bytes: Uint8Array = new Uint8Array(0),
@@ -280,7 +279,8 @@ export class SourceStream {
     const { sender, channel, log } = this.options;
     await this.output.send();
     await this.options.beforeDigest();
-    if (this.passThroughReason !== undefined) return this.unread(this.passThroughReason, 'warn');
+    if (this.requestedPassThrough !== undefined)
+      return this.startPassThrough(this.requestedPassThrough, 'warn');
     if (!this.map) return;
     const [end, bypassed] = [sender.end(), this.output.endBypass()];
     this.hasDigest = true;

@@ -2,14 +2,14 @@ import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
-import { type MigrationSettings, settingsText, UNLIMITED_BANDWIDTH } from '../advise/settings.js';
 import { qemuProblem } from '../check/report.js';
 import { askDestination } from '../check/run-check.js';
+import { RUNS_ON_SOURCE } from '../guest-state.js';
+import type { MessageLog } from '../log.js';
 import { checkCanMigrate, ENDED } from '../qmp/can-migrate.js';
-import { maxBandwidth } from '../qmp/guest-facts.js';
 import { QemuMonitor } from '../qmp/monitor.js';
+import { type MigrationSettings, maxBandwidth, settingsText, UNLIMITED_BANDWIDTH } from '../qmp/settings.js';
 import { qemuUri } from '../qmp/uri.js';
-import { RUNS_ON_SOURCE } from './guest-state.js';
 
 /** QEMU connects within this time after `migrate`; its monitor can be silent for seconds then. */
 const CONNECT_MS = 30_000;
@@ -29,7 +29,7 @@ interface MigrationStart {
   /** Called before QEMU starts its migration. */
   readonly warmUp: () => Promise<void>;
   readonly signal: AbortSignal;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function startMigration(start: MigrationStart): Promise<() => Promi
       log('info', `settings of QEMU for this migration: ${settingsText(settings)}`);
       await warmUp();
       signal.throwIfAborted();
-      await migrated(monitor, start);
+      await migrateToAgent(monitor, start);
     } finally {
       monitor.close();
     }
@@ -81,7 +81,7 @@ async function missingSettings(monitor: QemuMonitor): Promise<MigrationSettings>
 }
 
 /** Have QEMU migrate, and wait until it has connected; else cancel the migration. */
-async function migrated(
+async function migrateToAgent(
   monitor: QemuMonitor,
   { listen, hasConnected, signal }: MigrationStart,
 ): Promise<void> {

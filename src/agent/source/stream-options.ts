@@ -1,7 +1,8 @@
 import type { PageSender } from '../../engine/live/page-sender.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
+import type { MessageLog } from '../log.js';
 import type { SyncGate } from '../multifd/sync-gate.js';
-import type { RoundStats } from '../stats.js';
+import type { RoundStats } from '../round-stats.js';
 
 /** Parts of a migration that a source stream uses. */
 export interface SourceStreamOptions {
@@ -10,7 +11,7 @@ export interface SourceStreamOptions {
   readonly batchPages: number;
   readonly maxGuestBytes: number;
   readonly stats: RoundStats;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
   readonly signal: AbortSignal;
   /** Keeps the channels of multifd in order with this stream. */
   readonly gate: SyncGate;

@@ -1,7 +1,6 @@
-import { flag, RAM_NAME, sectionType } from '../../qemu/format.js';
+import { flag, RAM_NAME, sectionType, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 
-const PAGE_BYTES = 4096;
 const RAM_ID = 2;
 const BLOCK = 'pc.ram';
 
@@ -21,13 +20,13 @@ export function syntheticStream(pages: number, rounds: number): Uint8Array {
       named('pc-i440fx-7.2', be32),
     ]),
   );
-  const bytes = BigInt(pages * PAGE_BYTES);
+  const bytes = BigInt(pages * TARGET_PAGE_BYTES);
   const table = [be64(bytes + BigInt(flag.memSize)), named(BLOCK), be64(bytes), END];
   put(
     Buffer.concat([Buffer.of(sectionType.start), be32(RAM_ID), named(RAM_NAME), be32(0), be32(4), ...table]),
   );
-  writer.setBlocks([{ name: BLOCK, bytes: pages * PAGE_BYTES }]);
-  const page = new Uint8Array(PAGE_BYTES);
+  writer.setBlocks([{ name: BLOCK, bytes: pages * TARGET_PAGE_BYTES }]);
+  const page = new Uint8Array(TARGET_PAGE_BYTES);
   const words = new Uint32Array(page.buffer);
   for (let round = 0; round < rounds; round++) {
     put(Buffer.concat([Buffer.of(round < rounds - 1 ? sectionType.part : sectionType.end), be32(RAM_ID)]));

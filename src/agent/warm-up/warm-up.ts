@@ -8,25 +8,25 @@ import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
 import { PageferryError } from '../../page/error.js';
 import { abortable, throwIfAborted } from '../../page/sync.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
+import { MAIN } from '../connection.js';
+import { createDeferred } from '../deferred.js';
 import { DestinationStream } from '../destination/destination-stream.js';
-
 import { ChannelSender } from '../flow/channel-sender.js';
-import { MAIN } from '../flow/in-flight-window.js';
 
 import { MigrationLifetime } from '../lifetime.js';
 import { ackBytes, readAck } from '../messages.js';
 import { SyncGate } from '../multifd/sync-gate.js';
+import { RoundStats } from '../round-stats.js';
 import { SocketWriter } from '../socket-writer.js';
 import { SourceStream } from '../source/source-stream.js';
-import { RoundStats } from '../stats.js';
 import { syntheticStream } from './synthetic-stream.js';
 
-const PAGE_BYTES = 4096;
 const PAGES = 2048;
 const ROUNDS = 2;
-const GUEST_BYTES = PAGES * PAGE_BYTES;
+const GUEST_BYTES = PAGES * TARGET_PAGE_BYTES;
 const BATCH_PAGES = 512;
 const THREADS = 2;
 const STALL_MS = 30_000;
@@ -84,14 +84,11 @@ async function migrate(stream: Uint8Array, link: Link, path: string, signal?: Ab
 
 /** Return both ends of a new connection. */
 async function socketPair(path: string, lifetime: MigrationLifetime): Promise<[Socket, Socket]> {
-  let onAccepted!: (socket: Socket) => void;
-  const accepted = new Promise<Socket>((resolve) => {
-    onAccepted = resolve;
-  });
-  const server = await listenAt({ path }, onAccepted, (error) => lifetime.fail(error));
+  const accepted = createDeferred<Socket>();
+  const server = await listenAt({ path }, accepted.resolve, (error) => lifetime.fail(error));
   try {
     const near = await connectTo({ path }, 'warm-up', lifetime.signal);
-    const pair = [near, await abortable(accepted, lifetime.signal)] as const;
+    const pair = [near, await abortable(accepted.promise, lifetime.signal)] as const;
     for (const socket of pair) {
       socket.on('error', () => {});
       lifetime.attach(socket);
@@ -115,7 +112,7 @@ async function send(
     linkBusyFraction: { value: link.linkBusyFraction },
   });
   const sender = await createPageSender({
-    pageBytes: PAGE_BYTES,
+    pageBytes: TARGET_PAGE_BYTES,
     strategy: adaptive(),
     state,
     dedup: 'similar',
@@ -178,7 +175,7 @@ async function receive(channel: FrameChannel, writer: SocketWriter): Promise<voi
   if (!stream.isVerified)
     throw new PageferryError(
       'not-identical',
-      `the warm-up's guest did not arrive: ${stream.unread ?? 'its digest is missing'}`,
+      `the warm-up's guest did not arrive: ${stream.passThroughReason ?? 'its digest is missing'}`,
     );
   await channel.send(FRAME.COMMITTED);
 }

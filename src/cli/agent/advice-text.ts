@@ -1,7 +1,8 @@
 import { type Advice, seconds } from '../../agent/advise/advise.js';
 import type { MigrationFacts } from '../../agent/advise/facts.js';
 import { COSTS_ORIGIN } from '../../agent/advise/modes.js';
-import { settingsText } from '../../agent/advise/settings.js';
+import { dirtyBytesPerSecond } from '../../agent/qmp/reports.js';
+import { settingsText } from '../../agent/qmp/settings.js';
 import { bytesText, rateText } from '../../report/terminal/units.js';
 
 /** The estimates as a table, what they are computed from, and the advice. */
@@ -46,7 +47,7 @@ function originsOf(facts: MigrationFacts): string[] {
   const percent = (fraction: number) => `${Math.round(100 * fraction)}%`;
   const kinds = `${percent(memory.dataFraction)} of the memory does not repeat one byte, LZ4 packs that to ${percent(memory.lz4Ratio)}, zstd to ${percent(memory.zstdRatio)}`;
   const rate = dirty
-    ? `${bytesText(Math.round((dirty.pages * 4096 * 1000) / dirty.ms))}/s (calc-dirty-rate)`
+    ? `${bytesText(Math.round(dirtyBytesPerSecond(dirty)))}/s (calc-dirty-rate)`
     : 'not known';
   const cores = isOneHost
     ? `${sourceCores} cores for both QEMUs`
@@ -67,12 +68,12 @@ function originsOf(facts: MigrationFacts): string[] {
 export function adviceJson({ estimates, excluded, best, reason }: Advice, facts: MigrationFacts) {
   const { memory, dirty, linkBitsPerSecond, sourceCores, destinationCores, cpuFactor } = facts;
   const { bytes: sampledBytes, ...ratios } = memory;
-  const dirtyBytesPerSecond = dirty ? Math.round((dirty.pages * 4096 * 1000) / dirty.ms) : null;
+  const dirtyRate = dirty ? Math.round(dirtyBytesPerSecond(dirty)) : null;
   const modes = estimates.map(({ converges, ...rest }) => ({ ...rest, converges: converges ?? null }));
   const advice = best ? { mode: best.mode, ...best.settings, reason } : { mode: null, reason };
   return {
     memory: { ...ratios, sampledBytes },
-    ...{ dirtyBytesPerSecond, linkBitsPerSecond: Math.round(linkBitsPerSecond), cpuFactor },
+    ...{ dirtyBytesPerSecond: dirtyRate, linkBitsPerSecond: Math.round(linkBitsPerSecond), cpuFactor },
     cores: { source: sourceCores, destination: destinationCores, inUse: facts.busyCores ?? null },
     isEmulated: facts.isEmulated ?? null,
     costs: COSTS_ORIGIN,

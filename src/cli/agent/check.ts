@@ -1,8 +1,8 @@
-import { availableParallelism } from 'node:os';
-import { openBase } from '../../agent/base-image.js';
-import { measurePacking } from '../../agent/check/packing-speed.js';
+import { openBaseImage } from '../../agent/base-image-file.js';
+import { certificateFacts } from '../../agent/check/certificate.js';
 import { type CheckReport, expectationText, reportCheck } from '../../agent/check/report.js';
-import { certificateFacts, checkChannel } from '../../agent/check/run-check.js';
+import { checkChannel } from '../../agent/check/run-check.js';
+import { measurePacking } from '../../agent/measure/packing-speed.js';
 import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';
 import { printErrorLine, printOut } from '../terminal.js';
@@ -10,10 +10,9 @@ import { UsageError } from '../usage-error.js';
 import { byteCount, fileName, wholeNumber } from '../values.js';
 import { adviceJson, adviceText } from './advice-text.js';
 import { LocalQemu } from './local-qemu.js';
-import { address, COMMON_OPTIONS, tcpAddress } from './options.js';
-import { channelAddress, channelOptions } from './security.js';
+import { address, COMMON_OPTIONS, defaultThreads, PEER_OPTIONS, THREADS_OPTION } from './options.js';
+import { channelOptions, peerOptions } from './security.js';
 
-const MAX_DEFAULT_THREADS = 4;
 const MEASURE_MS = 200;
 const DEFAULT_GUEST_BYTES = 4 * 2 ** 30;
 const DEFAULT_DOWNTIME_MS = 300;
@@ -22,12 +21,7 @@ export const check = defineCommand({
   name: 'check',
   summary: 'check before a migration whether both hosts are ready',
   options: {
-    peer: { value: 'HOST:PORT', help: 'the destination agent', parse: tcpAddress, required: true },
-    'server-name': {
-      value: 'NAME',
-      help: "name expected in the peer's certificate",
-      defaultText: 'the HOST of --peer',
-    },
+    ...PEER_OPTIONS,
     'tls-cert': COMMON_OPTIONS['tls-cert'],
     'tls-key': COMMON_OPTIONS['tls-key'],
     'tls-ca': COMMON_OPTIONS['tls-ca'],
@@ -50,12 +44,7 @@ export const check = defineCommand({
       parse: wholeNumber(1, 2_000_000),
       defaultText: "that of --qmp's QEMU, else 300",
     },
-    threads: {
-      value: 'N',
-      help: 'threads that pack, 1 to 16',
-      parse: wholeNumber(1, 16),
-      defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
-    },
+    threads: THREADS_OPTION,
     stall: COMMON_OPTIONS.stall,
     json: { help: 'report as one JSON object' },
   },
@@ -68,17 +57,13 @@ export const check = defineCommand({
     const security = channelOptions(values, ({ message }) => warnings.push(message));
     if (values.qmp !== undefined && values.guest !== undefined)
       throw new UsageError('--guest: cannot be combined with --qmp, which tells the size of the guest');
-    const base = values.base === undefined ? undefined : await openBase(values.base, signal);
+    const base = values.base === undefined ? undefined : await openBaseImage(values.base, signal);
     try {
-      const serverName = values['server-name'];
       const qemu = await LocalQemu.connect(values.qmp);
-      const channel = await checkChannel({
-        ...{ address: channelAddress(values.peer, values), ...security, signal },
-        ...(serverName !== undefined && { serverName }),
-      }).catch((cause) => {
+      const channel = await checkChannel({ ...peerOptions(values, security), signal }).catch((cause) => {
         throw qemu.withProblem(cause);
       });
-      const threads = values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+      const threads = values.threads ?? defaultThreads();
       const guest = await qemu.guest(signal, (message) => warnings.push(message));
       const report = reportCheck({
         ...{ channel, threads, guest, base: base?.digest, qemuProblem: qemu.problem },

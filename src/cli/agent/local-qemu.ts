@@ -1,4 +1,4 @@
-import { type GuestFacts, readGuest } from '../../agent/qmp/guest-facts.js';
+import { type GuestFacts, readGuest } from '../../agent/measure/guest-facts.js';
 import { QemuMonitor } from '../../agent/qmp/monitor.js';
 import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';

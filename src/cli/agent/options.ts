@@ -1,4 +1,5 @@
-// Options that both agents take.
+// Options that several commands of `pageferry agent` take.
+import { availableParallelism } from 'node:os';
 import { type Address, parseAddress, parseTcpAddress } from '../../channel/transports/address.js';
 import type { Values } from '../option-table.js';
 import { byteCount, fileName, fromRegistry, wholeNumber } from '../values.js';
@@ -47,6 +48,30 @@ export const COMMON_OPTIONS = {
   once: { help: 'exit after one migration, with its result as exit status' },
   json: { help: 'log as JSON lines' },
 } as const;
+
+const MAX_DEFAULT_THREADS = 4;
+
+/** Options of the commands that connect to a destination agent. */
+export const PEER_OPTIONS = {
+  peer: { value: 'HOST:PORT', help: 'the destination agent', parse: tcpAddress, required: true },
+  'server-name': {
+    value: 'NAME',
+    help: "name expected in the peer's certificate",
+    defaultText: 'the HOST of --peer',
+  },
+} as const;
+
+export const THREADS_OPTION = {
+  value: 'N',
+  help: 'threads that pack, 1 to 16',
+  parse: wholeNumber(1, 16),
+  defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
+} as const;
+
+/** Return the default of `THREADS_OPTION` on this host. */
+export function defaultThreads(): number {
+  return Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+}
 
 /** Parsed values of the options that both agents take. */
 export type CommonValues = Values<typeof COMMON_OPTIONS>;

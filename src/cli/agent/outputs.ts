@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { createServer } from 'node:http';
 import type { Log } from '../../agent/log.js';
 import type { AgentMetrics } from '../../agent/metrics.js';
-import type { RoundLine } from '../../agent/stats.js';
+import type { RoundLine } from '../../agent/round-stats.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { acceptError, listenReason, portOf } from '../../channel/transports/sockets.js';
 import { systemReason } from '../../image/fs/errno.js';

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { asError } from '../../agent/as-error.js';
-import { type BaseImageFile, openBase } from '../../agent/base-image.js';
+import { type BaseImageFile, openBaseImage } from '../../agent/base-image-file.js';
 import type { Log } from '../../agent/log.js';
 import { AgentMetrics } from '../../agent/metrics.js';
 import { warmUp } from '../../agent/warm-up/warm-up.js';
@@ -55,7 +55,7 @@ export async function runAgent<Agent extends { close(): Promise<void> }>({
   const migrating = new AbortController();
   let base: BaseImageFile | undefined;
   try {
-    base = values.base === undefined ? undefined : await openBase(values.base, signal);
+    base = values.base === undefined ? undefined : await openBaseImage(values.base, signal);
   } catch (cause) {
     // Stopped before it listens: an orderly end, as later.
     if (signal.aborted) return false;

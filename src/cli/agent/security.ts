@@ -1,12 +1,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import type { Log } from '../../agent/log.js';
+import type { ConnectOptions } from '../../channel/connect.js';
 import type { ChannelOptions } from '../../channel/security.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { systemReason } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
+import type { Values } from '../option-table.js';
 import { UsageError } from '../usage-error.js';
-import type { CommonValues } from './options.js';
+import type { CommonValues, PEER_OPTIONS } from './options.js';
 
 /** The options of the channel. */
 type ChannelValues = Pick<CommonValues, PemOption | 'insecure' | 'stall'>;
@@ -53,11 +55,11 @@ function checkCredentials(
     );
 }
 
-function parsedAs<T>(values: ChannelValues, name: PemOption, what: string, parse: () => T): T {
+function parsedAs<T>(values: ChannelValues, name: PemOption, label: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new PageferryError('bad-argument', `--${name} ${values[name]}: has no PEM ${what}`, { cause });
+    throw new PageferryError('bad-argument', `--${name} ${values[name]}: has no PEM ${label}`, { cause });
   }
 }
 
@@ -77,4 +79,17 @@ function pem(values: ChannelValues, name: PemOption): string {
 /** Return an address of the channel between two agents: plain TCP with `--insecure`, else TLS. */
 export function channelAddress(address: Address, { insecure }: Pick<CommonValues, 'insecure'>): string {
   return `${insecure ? 'tcp' : 'tls'}:${addressText(address)}`;
+}
+
+/** Return the options of a channel to the destination agent. */
+export function peerOptions(
+  values: Values<typeof PEER_OPTIONS> & Pick<CommonValues, 'insecure'>,
+  security: ChannelOptions,
+): ConnectOptions {
+  const serverName = values['server-name'];
+  return {
+    address: channelAddress(values.peer, values),
+    ...security,
+    ...(serverName !== undefined && { serverName }),
+  };
 }

@@ -1,33 +1,20 @@
 // Options of the commands that send guests, and the agent that they start.
-import { availableParallelism } from 'node:os';
 import type { QmpSettings } from '../../agent/forecast/forecaster.js';
 import { type SourceAgent, startSourceAgent } from '../../agent/source/source-agent.js';
 import type { Address } from '../../channel/transports/address.js';
 import type { Values } from '../option-table.js';
 import { UsageError } from '../usage-error.js';
 import { bitRate, fileName, strategy, wholeNumber } from '../values.js';
-import { address, COMMON_OPTIONS, tcpAddress } from './options.js';
+import { address, COMMON_OPTIONS, defaultThreads, PEER_OPTIONS, THREADS_OPTION } from './options.js';
 import { createLog, openStats } from './outputs.js';
 import { type Begin, runAgent } from './run.js';
-import { channelAddress, channelOptions } from './security.js';
-
-const MAX_DEFAULT_THREADS = 4;
+import { channelOptions, peerOptions } from './security.js';
 
 export const SOURCE_OPTIONS = {
-  peer: { value: 'HOST:PORT', help: 'the destination agent', parse: tcpAddress, required: true },
-  'server-name': {
-    value: 'NAME',
-    help: "name expected in the peer's certificate",
-    defaultText: 'the HOST of --peer',
-  },
+  ...PEER_OPTIONS,
   ...COMMON_OPTIONS,
   strategy: { value: 'NAME', help: 'strategy that chooses codecs', parse: strategy, default: 'adaptive' },
-  threads: {
-    value: 'N',
-    help: 'threads that pack, 1 to 16',
-    parse: wholeNumber(1, 16),
-    defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
-  },
+  threads: THREADS_OPTION,
   'max-rate': {
     value: 'RATE',
     help: 'limit on the bytes to the destination, which the migrations share: 500Mbit, 2Gbit',
@@ -68,7 +55,6 @@ export async function runSource(
   const log = createLog(values.json);
   const qmp = qmpSettings(values);
   const security = channelOptions(values, log);
-  const serverName = values['server-name'];
   const stats = values.stats === undefined ? undefined : openStats(values.stats, log);
   try {
     return await runAgent({
@@ -76,16 +62,12 @@ export async function runSource(
       start: (common) =>
         startSourceAgent({
           ...{ ...common, listen },
-          peer: {
-            address: channelAddress(values.peer, values),
-            ...security,
-            ...(serverName !== undefined && { serverName }),
-          },
+          peer: peerOptions(values, security),
           ...(qmp && { qmp }),
           isDirectAllowed: values.direct,
           maxBitsPerSecond: values['max-rate'],
           strategy: values.strategy.name,
-          threads: values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS),
+          threads: values.threads ?? defaultThreads(),
           onRound: (line) => stats?.write(line),
         }),
     });

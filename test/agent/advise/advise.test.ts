@@ -1,8 +1,10 @@
 // The choice of a mode before a migration, as a function of what is known.
+
 import { describe, expect, test } from 'vitest';
 import { type Advice, advise } from '../../../src/agent/advise/advise.js';
-import type { MigrationFacts, QemuSupport } from '../../../src/agent/advise/facts.js';
+import type { MigrationFacts } from '../../../src/agent/advise/facts.js';
 import { ASSUMED_MEMORY, EMULATED_MS, FIXED_MS } from '../../../src/agent/advise/modes.js';
+import type { QemuSupport } from '../../../src/agent/qmp/reports.js';
 
 const QEMU: QemuSupport = {
   version: '10.0.2',

@@ -1,10 +1,11 @@
 // The forecasts of one migration, from counts alone and with a fake of QEMU's monitor.
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type ForecastLine, forecastText } from '../../../src/agent/forecast/forecast-text.js';
+import { forecastText } from '../../../src/agent/forecast/forecast-text.js';
 import { Forecaster, type ForecasterOptions } from '../../../src/agent/forecast/forecaster.js';
+import type { ForecastLine } from '../../../src/agent/forecast-line.js';
 import { AgentMetrics } from '../../../src/agent/metrics.js';
-import type { RoundLine } from '../../../src/agent/stats.js';
+import type { RoundLine } from '../../../src/agent/round-stats.js';
 import { emptyCounts } from '../../../src/engine/frame/counters.js';
 import { testFolder } from '../../image/support.js';
 import { FakeMonitor } from '../../support/fake-monitor.js';
@@ -50,19 +51,19 @@ test('from the stream alone: the first round, then its end without and with the 
   expect(log[0]).toMatch(
     /^info: forecast: half of the memory is read; the first round ends after \d+\.\d s; the dirty rate is not known yet \(--qmp, or the third round shows it\)$/,
   );
-  made.round(round(0, 2000, PAGES));
+  made.addRound(round(0, 2000, PAGES));
   expect(rounds[0]?.forecast).toMatchObject({ converges: null });
-  made.round(round(1, 200, 500));
+  made.addRound(round(1, 200, 500));
   // One round that was sent again does not show how many pages are written in a shorter time.
   expect(rounds[1]?.forecast).toMatchObject({ converges: null });
-  made.round(round(2, 30, 100));
+  made.addRound(round(2, 30, 100));
   expect(rounds[2]?.forecast).toMatchObject({ converges: true, downtimeLimitMs: 300 });
   expect(made.latest).toEqual(rounds[2]?.forecast);
 });
 
 test('the end of the stream ends forecasts: the last round has none', () => {
   const { forecaster: made, log, rounds } = forecaster({ isOver: () => true });
-  made.round(round(0, 2000, PAGES));
+  made.addRound(round(0, 2000, PAGES));
   expect([rounds.length, rounds[0]?.forecast, log]).toEqual([1, undefined, []]);
 });
 
@@ -77,7 +78,7 @@ test('with the monitor: the dirty rate in the first round, and the downtime limi
   sent.pages = PAGES / 2;
   await until(() => log.length > 0);
   expect(log[0]).toMatch(/forecast: half of the memory is read; (pre-copy does not|the migration ends)/);
-  made.round(round(0, 20_000, PAGES));
+  made.addRound(round(0, 20_000, PAGES));
   await made.reported();
   expect(rounds[0]?.forecast).toMatchObject({ converges: false, downtimeLimitMs: 300 });
   await until(() => log.some((line) => line.includes('raised')));
@@ -91,7 +92,7 @@ test('a monitor that is not there: logged once, and the forecasts go on', async 
   expect(log).toEqual([
     expect.stringMatching(/^warn: QMP at unix:.*ENOENT.*; forecasts use the stream alone$/),
   ]);
-  made.round(round(0, 2000, PAGES));
+  made.addRound(round(0, 2000, PAGES));
   expect(rounds).toHaveLength(1);
 });
 

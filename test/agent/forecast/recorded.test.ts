@@ -1,9 +1,10 @@
 // Recorded migrations of a real QEMU 7.2 (emulation, 128 MiB, the guest of guest-checker.c in mode fill: 8000
 // writes a second to 4096 pages; max-bandwidth 20 MB/s), as its agent saw them. With a limit of 250 ms the
 // migration had not ended after 35 looks at the dirty bitmap; with 350 ms it ended after 31.
+
 import { describe, expect, test } from 'vitest';
-import type { DirtySample } from '../../../src/agent/forecast/dirty-curve.js';
 import { forecast, MAX_LIMIT_FRACTION } from '../../../src/agent/forecast/forecast.js';
+import type { DirtySample } from '../../../src/agent/qmp/reports.js';
 
 /** By round: ms, pages, pages that repeat one byte, QEMU's looks so far, pages that remained. */
 type RecordedRound = readonly [number, number, number, number, number];

@@ -1,7 +1,7 @@
 // The source agent with the monitor of a real QEMU (emulation): it acts where pre-copy does not converge.
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFailed, test } from 'vitest';
-import type { MigrationLimits } from '../../../src/agent/qmp/decide.js';
+import type { MigrationLimits } from '../../../src/agent/forecast/decide.js';
 import { QemuMonitor } from '../../../src/agent/qmp/monitor.js';
 import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../../testing/qemu/linux.js';
 import { startMachine } from '../../../testing/qemu/machine.js';

@@ -10,7 +10,7 @@ const MAY_RUN_ON_BOTH =
   "the guest was being handed over, and may run on both hosts: look at query-status of the destination's QEMU, and quit one of both";
 
 /** Reports of the return path. */
-export interface AnswerState {
+export interface ReturnPathState {
   /** The source's QEMU learns of the failure. */
   readonly hasReturnPath: boolean;
   /** The source's QEMU has received the report that the destination's QEMU runs the guest. */
@@ -18,7 +18,7 @@ export interface AnswerState {
 }
 
 /** Progress of a migration when it failed. */
-export interface SentState {
+export interface SendState {
   readonly isPostcopy: boolean;
   /** QEMU may have switched to post-copy in the part of the stream that passed through. */
   readonly mayBePostcopy: boolean;
@@ -39,7 +39,7 @@ export function guestState({
   isWhole,
   mayBeHandedOver,
   isCut,
-}: AnswerState & SentState): string {
+}: ReturnPathState & SendState): string {
   if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
   if (isPostcopy) return RUNS_ON_DESTINATION;
   if (mayBePostcopy)

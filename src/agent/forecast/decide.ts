@@ -1,4 +1,4 @@
-import type { Forecast } from '../forecast/forecast.js';
+import type { Forecast } from './forecast.js';
 
 /** Limits that the operator set. */
 export interface MigrationLimits {
@@ -19,6 +19,7 @@ export interface Controls {
   readonly isFirstRoundOver: boolean;
 }
 
+/** Action on QEMU, with its reason for the log; `none`: a limit is missed and nothing can be done. */
 export type Action =
   | { readonly kind: 'downtime-limit'; readonly ms: number; readonly reason: string }
   | { readonly kind: 'post-copy' | 'throttle' | 'none'; readonly reason: string };

@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import type { MemorySample } from '../advise/facts.js';
-import { measurePacking } from '../check/packing-speed.js';
-import type { QemuMonitor } from './monitor.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
+import { measurePacking } from './packing-speed.js';
 
-const PAGE_BYTES = 4096;
-const PIECE_BYTES = 4 * PAGE_BYTES;
+const PIECE_BYTES = 4 * TARGET_PAGE_BYTES;
 const PIECES = 256;
 /** Memory of an x86 PC without devices in between: from the first MiB to the hole of PCI. */
 const [FIRST_BYTE, END_BYTE] = [2 ** 20, 2 ** 31];
@@ -39,8 +39,8 @@ async function readPieces(monitor: QemuMonitor, guestBytes: number, path: string
   const pieces: Uint8Array[] = [];
   const rangeBytes = Math.min(END_BYTE, guestBytes) - FIRST_BYTE - PIECE_BYTES;
   for (let i = 0; i < PIECES; i++) {
-    const page = Math.floor(((i + 0.5) / PIECES) * (rangeBytes / PAGE_BYTES));
-    await monitor.saveMemory(FIRST_BYTE + page * PAGE_BYTES, PIECE_BYTES, path);
+    const page = Math.floor(((i + 0.5) / PIECES) * (rangeBytes / TARGET_PAGE_BYTES));
+    await monitor.saveMemory(FIRST_BYTE + page * TARGET_PAGE_BYTES, PIECE_BYTES, path);
     pieces.push(fs.readFileSync(path));
   }
   return Buffer.concat(pieces);
@@ -48,8 +48,8 @@ async function readPieces(monitor: QemuMonitor, guestBytes: number, path: string
 
 async function sampleOf(bytes: Uint8Array): Promise<MemorySample | undefined> {
   const pages: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
-    const page = bytes.subarray(at, at + PAGE_BYTES);
+  for (let at = 0; at < bytes.length; at += TARGET_PAGE_BYTES) {
+    const page = bytes.subarray(at, at + TARGET_PAGE_BYTES);
     if (page.some((byte) => byte !== page[0])) pages.push(page);
   }
   if (pages.length < MIN_PAGES) return undefined;
@@ -60,7 +60,7 @@ async function sampleOf(bytes: Uint8Array): Promise<MemorySample | undefined> {
   ];
   return {
     bytes: bytes.length,
-    dataFraction: (pages.length * PAGE_BYTES) / bytes.length,
+    dataFraction: (pages.length * TARGET_PAGE_BYTES) / bytes.length,
     lz4Ratio: Math.min(1, lz4.ratio),
     zstdRatio: Math.min(1, zstd.ratio),
   };

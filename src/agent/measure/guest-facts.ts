@@ -1,13 +1,12 @@
 import { PageferryError } from '../../page/error.js';
-import type { MemorySample, QemuSupport } from '../advise/facts.js';
+import type { MemorySample } from '../advise/facts.js';
 import { ASSUMED_MEMORY } from '../advise/modes.js';
-import { LoadMeter } from '../check/load-meter.js';
-import type { DirtySample } from '../forecast/dirty-curve.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
+import type { DirtySample, QemuFacts, QemuSupport } from '../qmp/reports.js';
+import { maxBandwidth } from '../qmp/settings.js';
+import { LoadMeter } from './load-meter.js';
 import { sampleMemory } from './memory-sample.js';
-import type { QemuFacts, QemuMonitor } from './monitor.js';
 
-/** `max-bandwidth` of a QEMU whose operator has not set it: 1 Gbit/s. */
-const DEFAULT_MAX_BANDWIDTH = 134_217_728;
 const DEFAULT_DOWNTIME_MS = 300;
 const MIN_PAGES = 1000;
 
@@ -47,12 +46,6 @@ export async function readGuest(
     maxBandwidth: maxBandwidth(qemu.parameters),
     hasTls: Boolean(qemu.parameters['tls-creds']),
   };
-}
-
-/** `max-bandwidth` in bytes a second, where the operator has set it. */
-export function maxBandwidth(parameters: QemuFacts['parameters']): number | undefined {
-  const limit = Number(parameters['max-bandwidth']);
-  return limit > 0 && limit !== DEFAULT_MAX_BANDWIDTH ? limit : undefined;
 }
 
 /** The dirty rate; a QEMU that does not measure it is noted. */

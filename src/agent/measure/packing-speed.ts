@@ -1,6 +1,9 @@
 import process from 'node:process';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
+import type { PageReceiver } from '../../engine/live/page-receiver.js';
+import type { PackedBatch, PageSender } from '../../engine/live/page-sender.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { strategyByName } from '../../strategy/registry.js';
 
 /** Speed of packing, with all threads, and of unpacking, on the calling thread. */
@@ -13,11 +16,13 @@ export interface PackingSpeed {
   readonly ratio: number;
 }
 
-const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
+const BATCH_BYTES = BATCH_PAGES * TARGET_PAGE_BYTES;
+/** Pages of the stream's guest: an upper bound on the work. */
 const PAGES = 1 << 20;
 /** Batches before the first that counts: code that never ran is ten times slower. */
 const WARM_UP_BATCHES = 3;
+const MIN_BATCHES = 2;
 /** Compiler threads of V8 count too: the fastest part of this CPU time is the speed of a core. */
 const PART_CPU_MS = 40;
 /** Batches in flight for each thread, so that none waits. */
@@ -37,48 +42,82 @@ export async function measurePacking(
   try {
     const receiver = await createPageReceiver({ open: () => DISCARD });
     receiver.push(sender.begin('check', PAGES));
-    const batch = sender.buffer.subarray(0, BATCH_PAGES * PAGE_BYTES);
+    const batch = sender.buffer.subarray(0, BATCH_BYTES);
     if (pages) fillWithPages(batch, pages);
     else fillWithWords(batch);
-    const total = { pages: 0, bytes: 0, unpackMs: 0, packMs: 0 };
-    const inFlight: Promise<void>[] = [];
-    let startedMs = performance.now();
-    const core = new CoreSpeed();
-    let unpackedMs = 0;
-    let first = 0;
-    for (let count = 0; first + BATCH_PAGES <= PAGES; count++, first += BATCH_PAGES) {
-      if (count === WARM_UP_BATCHES) {
-        await Promise.all(inFlight.splice(0));
-        Object.assign(total, { pages: 0, bytes: 0, unpackMs: 0 });
-        unpackedMs = 0;
-        startedMs = performance.now();
-        core.restart();
-      }
-      const { packed } = await sender.batch(Array.from({ length: BATCH_PAGES }, (_, i) => first + i));
-      const received = packed.then(({ parts, bytes, release }) => {
-        const fromMs = performance.now();
-        for (const part of parts) receiver.push(part);
-        unpackedMs += performance.now() - fromMs;
-        total.bytes += bytes;
-        total.pages += BATCH_PAGES;
-        core.add(BATCH_PAGES * PAGE_BYTES);
-        release();
-      });
-      inFlight.push(received);
-      if (inFlight.length > AHEAD * threads) await inFlight.shift();
-      if (count > WARM_UP_BATCHES && performance.now() - startedMs >= ms) break;
-    }
-    await Promise.all(inFlight);
-    const bytes = total.pages * PAGE_BYTES;
-    const packMs = performance.now() - startedMs - unpackedMs;
-    return {
-      packBytesPerMs: bytes / Math.max(1e-3, packMs),
-      coreBytesPerMs: core.bytesPerMs,
-      unpackBytesPerMs: bytes / Math.max(1e-3, unpackedMs),
-      ratio: total.bytes / bytes,
-    };
+    const work = new PackingWork(sender, receiver);
+    for (let i = 0; i < WARM_UP_BATCHES; i++) await work.add(threads);
+    await work.restart();
+    for (let i = 0; work.hasPages && (i < MIN_BATCHES || work.elapsedMs < ms); i++) await work.add(threads);
+    return await work.end();
   } finally {
     await sender.close();
+  }
+}
+
+/** Packs and unpacks batches, some of them at the same time, and measures both. */
+class PackingWork {
+  private readonly inFlight: Promise<void>[] = [];
+  private readonly core = new CoreSpeed();
+  private firstPage = 0;
+  private bytes = 0;
+  private packedBytes = 0;
+  private unpackMs = 0;
+  private startedMs = performance.now();
+
+  constructor(
+    private readonly sender: PageSender,
+    private readonly receiver: PageReceiver,
+  ) {}
+
+  /** The guest of the stream has pages for another batch. */
+  get hasPages(): boolean {
+    return this.firstPage + BATCH_PAGES <= PAGES;
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.startedMs;
+  }
+
+  /** Begin again: the work so far does not count. */
+  async restart(): Promise<void> {
+    await Promise.all(this.inFlight.splice(0));
+    this.bytes = 0;
+    this.packedBytes = 0;
+    this.unpackMs = 0;
+    this.startedMs = performance.now();
+    this.core.restart();
+  }
+
+  /** Add a batch, once few enough are in flight for this number of threads. */
+  async add(threads: number): Promise<void> {
+    const first = this.firstPage;
+    this.firstPage += BATCH_PAGES;
+    const { packed } = await this.sender.batch(Array.from({ length: BATCH_PAGES }, (_, i) => first + i));
+    this.inFlight.push(packed.then((batch) => this.unpack(batch)));
+    if (this.inFlight.length > AHEAD * threads) await this.inFlight.shift();
+  }
+
+  /** Wait for all batches, and return what was measured. */
+  async end(): Promise<PackingSpeed> {
+    await Promise.all(this.inFlight);
+    const { bytes, packedBytes, unpackMs, core } = this;
+    return {
+      packBytesPerMs: bytes / Math.max(1e-3, this.elapsedMs - unpackMs),
+      coreBytesPerMs: core.bytesPerMs,
+      unpackBytesPerMs: bytes / Math.max(1e-3, unpackMs),
+      ratio: packedBytes / bytes,
+    };
+  }
+
+  private unpack({ parts, bytes, release }: PackedBatch): void {
+    const startedMs = performance.now();
+    for (const part of parts) this.receiver.push(part);
+    this.unpackMs += performance.now() - startedMs;
+    this.packedBytes += bytes;
+    this.bytes += BATCH_BYTES;
+    this.core.add(BATCH_BYTES);
+    release();
   }
 }
 

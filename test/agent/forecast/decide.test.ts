@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { type Controls, decide, type MigrationLimits } from '../../../src/agent/forecast/decide.js';
 import type { Forecast } from '../../../src/agent/forecast/forecast.js';
-import { type Controls, decide, type MigrationLimits } from '../../../src/agent/qmp/decide.js';
 
 const forecast = (converges: boolean | undefined, endMs: number, neededDowntimeMs: number): Forecast => ({
   ...{ firstRoundMs: 1000, endMs, converges, neededDowntimeMs, downtimeMs: neededDowntimeMs, rounds: 4 },

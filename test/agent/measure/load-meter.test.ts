@@ -1,6 +1,6 @@
 // Cores that other processes use, from counters that only grow.
 import { expect, test } from 'vitest';
-import { type CpuTimes, LoadMeter } from '../../../src/agent/check/load-meter.js';
+import { type CpuTimes, LoadMeter } from '../../../src/agent/measure/load-meter.js';
 
 const START: CpuTimes = { busyMs: 5000, totalMs: 50_000, ownMs: 700 };
 const meter = (cores: number, change: CpuTimes) => {

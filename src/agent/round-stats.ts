@@ -1,7 +1,7 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts, usedCounts } from '../engine/frame/counters.js';
-import type { ForecastLine } from './forecast/forecast-text.js';
-import type { MigrationSample } from './metrics.js';
+import type { ForecastLine } from './forecast-line.js';
+import type { Link } from './metrics.js';
 
 /** One pre-copy round of QEMU, as a JSON line of `--stats`. */
 export interface RoundLine {
@@ -19,6 +19,9 @@ export interface RoundLine {
   /** Absent for the last round. */
   readonly forecast?: ForecastLine;
 }
+
+/** Parts of the main stream at which QEMU's receiver may wait for the channels of multifd. */
+export type SyncMark = 'multifd-flush' | 'section-end';
 
 /** Called when a batch was sent, with its bytes on the wire and its counts by codec. */
 export type OnBatchSent = (wireBytes: number, counts: CodecCounts) => void;
@@ -45,41 +48,42 @@ export class RoundStats {
 
   constructor(
     private readonly migration: number,
-    private readonly link: () => NonNullable<MigrationSample['link']>,
+    private readonly link: () => Link,
     private readonly onRound: (line: RoundLine) => void,
     private readonly clock: () => number = () => performance.now(),
   ) {
     this.round = emptyRound(this.clock(), 0);
   }
 
-  page(page: number): void {
+  /** Count a page of a record. */
+  addPage(page: number): void {
     if (!this.hasPackets) {
-      if (page < this.lastPage) this.close();
+      if (page < this.lastPage) this.endRound();
       this.lastPage = page;
     }
-    this.count();
+    this.countPage();
   }
 
   /** Count a page of a packet. */
-  packetPage(page: number): void {
+  addPacketPage(page: number): void {
     this.hasPackets = true;
     this.lowest = Math.min(this.lowest, page);
     this.highest = Math.max(this.highest, page);
-    this.count();
+    this.countPage();
   }
 
-  /** The main stream has passed a mark. `isFlush`: a MULTIFD_FLUSH record, which ends a round. */
-  mark(isFlush: boolean): void {
+  /** Record that the main stream has passed a mark; a MULTIFD_FLUSH record ends a round. */
+  addMark(kind: SyncMark): void {
     if (!this.hasPackets) return;
     const { lowest, highest } = this;
     this.lowest = Number.POSITIVE_INFINITY;
     this.highest = -1;
-    if (isFlush || lowest < this.lastPage) this.close();
+    if (kind === 'multifd-flush' || lowest < this.lastPage) this.endRound();
     else this.lastPage = Math.max(this.lastPage, highest);
   }
 
   /** Begin a batch of the current round. */
-  batch(): OnBatchSent {
+  beginBatch(): OnBatchSent {
     const { round } = this;
     round.batches++;
     return (wireBytes, counts) => {
@@ -92,7 +96,7 @@ export class RoundStats {
   }
 
   /** End the current round, unless it is empty; it is reported once all its batches were sent. */
-  close(): void {
+  endRound(): void {
     const { round } = this;
     const now = this.clock();
     if (round.pages > 0) {
@@ -105,7 +109,7 @@ export class RoundStats {
     this.lastPage = -1;
   }
 
-  private count(): void {
+  private countPage(): void {
     this.pages++;
     this.round.pages++;
   }

@@ -3,19 +3,22 @@ import type { Address } from '../../channel/transports/address.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
-import type { MigrationSettings } from '../advise/settings.js';
-import { settingsText } from '../advise/settings.js';
+import type { Advice } from '../advise/advise.js';
+import type { ModeEstimate } from '../advise/estimate.js';
 import { asError } from '../as-error.js';
+import type { MessageLog } from '../log.js';
 import type { MigrationSample } from '../metrics.js';
-import { QemuMonitor, type QemuProgress } from '../qmp/monitor.js';
+import { QemuMonitor } from '../qmp/monitor.js';
+import type { QemuProgress } from '../qmp/reports.js';
+import { type MigrationSettings, settingsText } from '../qmp/settings.js';
 import type { Advisor, Decision } from './advisor.js';
 import { migrateDirectly, prepareDirect, stoppedBefore } from './outgoing.js';
 
 /** A decision takes seconds; the migration waits for it. */
 const DECIDE_MS = 30_000;
 
-/** Parts of a session that may step aside. */
-export interface StepAsideOptions {
+/** Parts of a session whose guest QEMU may migrate directly. */
+export interface TryDirectOptions {
   readonly advisor: Advisor;
   /** The monitor of the source's QEMU. */
   readonly qmp: Address;
@@ -24,7 +27,7 @@ export interface StepAsideOptions {
   readonly isStarted: boolean;
   readonly signal: AbortSignal;
   readonly observe: (sample: () => MigrationSample) => void;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly log: MessageLog;
   /** Limit on the time of a decision, in ms; default 30 000. */
   readonly decideMs?: number;
 }
@@ -34,9 +37,8 @@ export interface StepAsideOptions {
  * guest. @throws PageferryError with the state of the guest where the direct migration has begun and failed,
  * or the session was stopped
  */
-export async function stepAside(options: StepAsideOptions): Promise<boolean> {
-  const { advisor, qmp, isStarted, log, signal, observe, decideMs = DECIDE_MS } = options;
-  const peer = { ...options.peer, signal };
+export async function tryDirect(options: TryDirectOptions): Promise<boolean> {
+  const { advisor, qmp, log, signal, decideMs = DECIDE_MS } = options;
   let decision: Decision;
   let monitor: QemuMonitor;
   try {
@@ -50,45 +52,65 @@ export async function stepAside(options: StepAsideOptions): Promise<boolean> {
     return false;
   }
   try {
-    const { advice, obstacle } = decision;
-    const { best, reason } = advice;
-    if (!best || best.mode === 'agents') {
-      log('info', `the agents migrate the guest: ${reason}`);
-      if (best) await raiseBandwidth(monitor, best.settings);
+    const mode = directMode(decision, log);
+    if (!mode) {
+      const { best } = decision.advice;
+      if (best?.mode === 'agents') await raiseBandwidth(monitor, best.settings);
       return false;
     }
-    const agents = advice.estimates.find(({ mode }) => mode === 'agents');
-    const times = agents
-      ? ` (${(best.totalMs / 1000).toFixed(1)} s, the agents ${(agents.totalMs / 1000).toFixed(1)} s)`
-      : '';
-    if (obstacle !== undefined) {
-      log('warn', `${best.mode} would be faster${times}, but ${obstacle}; the agents migrate the guest`);
-      return false;
-    }
-    const prepared = await prepareDirect(peer, best, log);
-    if (!prepared) return false;
-    log(
-      'info',
-      `stepping aside: QEMU migrates directly to ${prepared.uri} with ${best.mode}${times}: ${reason}`,
-    );
-    log('info', `settings of both QEMUs: ${settingsText(best.settings)}`);
-    let latest: QemuProgress | undefined;
-    observe(() => sampleOf(latest));
-    const onProgress = (progress: QemuProgress) => {
-      latest = progress;
-    };
-    try {
-      const direct = { monitor, mode: best, isStarted, signal, onProgress, log };
-      const end = await migrateDirectly(prepared, direct);
-      log('info', summary(end));
-    } finally {
-      await prepared.channel.close();
-    }
+    if (!(await migrate(options, monitor, mode, decision.advice))) return false;
     advisor.invalidate();
     return true;
   } finally {
     monitor.close();
   }
+}
+
+/** Return the mode of a direct migration; undefined, with a line in the log: the agents migrate the guest. */
+function directMode({ advice, obstacle }: Decision, log: MessageLog): ModeEstimate | undefined {
+  const { best, reason } = advice;
+  if (!best || best.mode === 'agents') {
+    log('info', `the agents migrate the guest: ${reason}`);
+    return undefined;
+  }
+  if (obstacle === undefined) return best;
+  const times = timesText(best, advice);
+  log('warn', `${best.mode} would be faster${times}, but ${obstacle}; the agents migrate the guest`);
+  return undefined;
+}
+
+/** Migrate directly; return false where the destination cannot be prepared. @throws PageferryError */
+async function migrate(
+  { isStarted, log, signal, observe, peer }: TryDirectOptions,
+  monitor: QemuMonitor,
+  mode: ModeEstimate,
+  advice: Advice,
+): Promise<boolean> {
+  const prepared = await prepareDirect({ ...peer, signal }, mode, log);
+  if (!prepared) return false;
+  const { uri, channel } = prepared;
+  const times = timesText(mode, advice);
+  log('info', `stepping aside: QEMU migrates directly to ${uri} with ${mode.mode}${times}: ${advice.reason}`);
+  log('info', `settings of both QEMUs: ${settingsText(mode.settings)}`);
+  let latest: QemuProgress | undefined;
+  observe(() => sampleOf(latest));
+  const onProgress = (progress: QemuProgress) => {
+    latest = progress;
+  };
+  try {
+    const end = await migrateDirectly(prepared, { monitor, mode, isStarted, signal, onProgress, log });
+    log('info', summary(end));
+  } finally {
+    await channel.close();
+  }
+  return true;
+}
+
+/** ` (12.1 s, the agents 30.4 s)` */
+function timesText(mode: ModeEstimate, { estimates }: Advice): string {
+  const agents = estimates.find((estimate) => estimate.mode === 'agents');
+  if (!agents) return '';
+  return ` (${(mode.totalMs / 1000).toFixed(1)} s, the agents ${(agents.totalMs / 1000).toFixed(1)} s)`;
 }
 
 /** QEMU's default limit of 1 Gbit/s counts pages, before the agents pack them. */

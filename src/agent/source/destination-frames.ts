@@ -2,14 +2,14 @@ import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { PageferryError } from '../../page/error.js';
 import { QemuReturnReader } from '../../qemu/return-path.js';
+import { MAIN } from '../connection.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
-import { MAIN } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { readAck } from '../messages.js';
 import type { SourceConnections } from './connections.js';
 
 /** Reads the destination's frames: acks, and the bytes of QEMU's return path. */
-export class AnswerReader {
+export class DestinationFrames {
   /** The destination's QEMU has ended, and has not reported that it runs the guest. */
   isRejected = false;
   /** QEMU uses a return path: the source's QEMU learns how the migration ended. */
@@ -52,7 +52,7 @@ export class AnswerReader {
       if (type === FRAME.ACK) {
         const { connection, bytes, idle } = readAck(body);
         sender.acked(connection, bytes, idle);
-      } else if (type === FRAME.RETURN_PATH) await this.answer(body);
+      } else if (type === FRAME.RETURN_PATH) await this.forwardReturnPath(body);
       else if (type === FRAME.CLOSED)
         this.connections.close(body[0] ?? MAIN).catch((cause) => this.lifetime.fail(cause));
       else throw channel.unexpected(frame, FRAME.ACK);
@@ -70,8 +70,8 @@ export class AnswerReader {
     throw new PageferryError('io', `the destination's QEMU rejected the guest: ${found}`);
   }
 
-  private async answer(body: Uint8Array): Promise<void> {
+  private async forwardReturnPath(body: Uint8Array): Promise<void> {
     if (body[0] === MAIN) this.returnPath.push(body.subarray(1));
-    await this.connections.answer(body[0], body.subarray(1));
+    await this.connections.writeReturnPath(body[0], body.subarray(1));
   }
 }

@@ -1,12 +1,11 @@
 import { asError } from '../as-error.js';
-import type { Forecast } from '../forecast/forecast.js';
+import type { MessageLog } from '../log.js';
+import type { QemuMonitor } from '../qmp/monitor.js';
 import { type Action, decide, type MigrationLimits } from './decide.js';
-import type { QemuMonitor } from './monitor.js';
+import type { Forecast } from './forecast.js';
 
 /** Throttling by auto-converge, once it is needed: QEMU's defaults take effect too slowly. */
 const THROTTLE = { 'cpu-throttle-initial': 40, 'cpu-throttle-increment': 20 };
-
-type SteeringLog = (level: 'info' | 'warn', message: string) => void;
 
 /** Acts on QEMU when a forecast does not meet the limits: each kind of action once. */
 export class Steering {
@@ -17,11 +16,11 @@ export class Steering {
   private constructor(
     private readonly monitor: QemuMonitor,
     private readonly limits: MigrationLimits,
-    private readonly log: SteeringLog,
+    private readonly log: MessageLog,
   ) {}
 
   /** Read QEMU's settings, and lower its downtime limit to the operator's. @throws PageferryError */
-  static async begin(monitor: QemuMonitor, limits: MigrationLimits, log: SteeringLog): Promise<Steering> {
+  static async begin(monitor: QemuMonitor, limits: MigrationLimits, log: MessageLog): Promise<Steering> {
     const steering = new Steering(monitor, limits, log);
     steering.capabilities = await monitor.capabilities();
     steering.limitMs = await monitor.downtimeLimitMs();

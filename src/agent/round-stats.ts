@@ -43,7 +43,7 @@ export class RoundStats {
   private lastPage = -1;
   private hasPackets = false;
   /** Lowest and highest page of the packets since the last mark. */
-  private lowest = Number.POSITIVE_INFINITY;
+  private lowest = Infinity;
   private highest = -1;
 
   constructor(
@@ -76,7 +76,7 @@ export class RoundStats {
   addMark(kind: SyncMark): void {
     if (!this.hasPackets) return;
     const { lowest, highest } = this;
-    this.lowest = Number.POSITIVE_INFINITY;
+    this.lowest = Infinity;
     this.highest = -1;
     if (kind === 'multifd-flush' || lowest < this.lastPage) this.endRound();
     else this.lastPage = Math.max(this.lastPage, highest);

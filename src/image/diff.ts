@@ -35,7 +35,7 @@ class DiffSource implements FileSource {
   private position = 0;
   /** The range of data that ends behind the last position, and the position for which it was looked up. */
   private known: DataRange | undefined;
-  private knownFrom = Number.POSITIVE_INFINITY;
+  private knownFrom = Infinity;
 
   constructor(
     private readonly file: ReadHandle,

@@ -235,7 +235,7 @@ export class Store {
     const before = db.lastTransaction;
     const report = await checkStore(this.context, options);
     if (report.problems.length === 0 || db.lastTransaction === before) return report;
-    const waiting = { ...options, waitMs: Number.POSITIVE_INFINITY };
+    const waiting = { ...options, waitMs: Infinity };
     return this.exclusively('check', waiting, () => checkStore(this.context, options));
   }
 

@@ -36,7 +36,7 @@ export function advise(facts: MigrationFacts): Advice {
     if (reason !== undefined) excluded.push({ mode: name, reason });
     else estimates.push(bestOf(modes.map((mode) => estimateMode(mode, facts)))!);
   }
-  const { maxTotalMs = Number.POSITIVE_INFINITY, downtimeLimitMs } = facts;
+  const { maxTotalMs = Infinity, downtimeLimitMs } = facts;
   const able = estimates.filter(({ converges, totalMs }) => converges !== false && totalMs <= maxTotalMs);
   const precopy = bestOf(able.filter(({ mode }) => mode !== 'post-copy'));
   const postcopy = able.find(({ mode }) => mode === 'post-copy');
@@ -47,8 +47,7 @@ export function advise(facts: MigrationFacts): Advice {
 
 /** Return the fastest of some estimates; of those that are as fast, the one that takes the least CPU. */
 function bestOf(estimates: readonly ModeEstimate[]): ModeEstimate | undefined {
-  const rank = ({ converges, totalMs }: ModeEstimate) =>
-    converges === false ? Number.POSITIVE_INFINITY : totalMs;
+  const rank = ({ converges, totalMs }: ModeEstimate) => (converges === false ? Infinity : totalMs);
   const leastMs = Math.min(...estimates.map(rank));
   return estimates
     .filter((one) => rank(one) <= SAME_TIME * leastMs)

@@ -41,7 +41,7 @@ export function estimateMode(mode: ModeCosts, facts: MigrationFacts): ModeEstima
     ...{ guestPages: pages, rounds: [], dirty: dirty ? [dirty] : [], resendCost: mode.resendCost },
     current: { ms, pages, fills, wireBytes: firstRoundBytes },
     // Pages are sent again while the guest runs at the destination, never twice.
-    downtimeLimitMs: isPostcopy ? Number.POSITIVE_INFINITY : downtimeLimitMs,
+    downtimeLimitMs: isPostcopy ? Infinity : downtimeLimitMs,
   });
   const cpuSeconds = (mode.sourceSeconds + mode.destinationSeconds) / facts.cpuFactor;
   return {

@@ -74,7 +74,7 @@ async function withCheckChannel<T>(
 
 /** Return the shortest of some round trips, in ms. */
 async function measureRoundTrip(ask: Ask, peer: string): Promise<number> {
-  let shortest = Number.POSITIVE_INFINITY;
+  let shortest = Infinity;
   for (let i = 0; i < ROUND_TRIPS; i++) {
     const sentMs = performance.now();
     answerReader(await ask(Uint8Array.of(CHECK_KIND.ROUND_TRIP)), CHECK_KIND.ROUND_TRIP, peer);

@@ -62,7 +62,7 @@ export class ChannelSender {
 
   /** The measured rate of the link, or this migration's share of `--max-rate`, where that is less. */
   get bitsPerSecond(): number {
-    return Math.min(this.rate.bitsPerSecond, this.share?.bitsPerSecond ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.rate.bitsPerSecond, this.share?.bitsPerSecond ?? Infinity);
   }
 
   private takeReport(body: Uint8Array): void {

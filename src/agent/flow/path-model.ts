@@ -71,7 +71,7 @@ export class PathModel {
   private roundTripMeasuredMs = 0;
   private probingSince: { readonly atMs: number; readonly round: number } | undefined;
   /** The shortest round trip of the current probe. */
-  private shortestMs = Number.POSITIVE_INFINITY;
+  private shortestMs = Infinity;
   private readonly burst = { fromMs: 0, bytes: 0 };
 
   /** Bytes per ms that the slowest part of the path delivers; undefined before it is measured. */

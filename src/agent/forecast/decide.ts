@@ -38,7 +38,7 @@ export function decide(
   controls: Controls,
   withLimit: (downtimeLimitMs: number) => Forecast,
 ): Action | undefined {
-  const { maxTotalMs = Number.POSITIVE_INFINITY, maxDowntimeMs } = limits;
+  const { maxTotalMs = Infinity, maxDowntimeMs } = limits;
   const meets = ({ converges, endMs }: Forecast) => converges === true && endMs <= maxTotalMs;
   if (!controls.isFirstRoundOver || found.converges === undefined || meets(found)) return undefined;
   const problem =

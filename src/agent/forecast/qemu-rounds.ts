@@ -46,12 +46,12 @@ export function simulatePasses({ passMs, isFirst, pageMs, written, downtimeLimit
   const intervalMs = Math.max(ITERATION_MS, passMs / PARTS, passMs - limitMs);
   const dirtyMs = (windowMs: number) => (pageMs * written(windowMs)) / PARTS;
   const parts = Array.from({ length: PARTS }, (_, i): Part => {
-    if (isFirst) return { windowMs: Number.POSITIVE_INFINITY, restMs: passMs / PARTS };
+    if (isFirst) return { windowMs: Infinity, restMs: passMs / PARTS };
     const windowMs = Math.max(intervalMs, passMs * (1 - i / PARTS));
     return { windowMs, restMs: dirtyMs(windowMs) };
   });
   const cursor = { part: 0, passes: 1 };
-  let [ms, minRestMs, minRestBeforeMs] = [0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let [ms, minRestMs, minRestBeforeMs] = [0, Infinity, Infinity];
   for (;;) {
     const restMs = parts.reduce((sum, part) => sum + part.restMs, 0);
     // Before the first synchronization all pages remain.
@@ -71,7 +71,7 @@ export function simulatePasses({ passMs, isFirst, pageMs, written, downtimeLimit
     if (minRestMs > (1 - PROGRESS) * minRestBeforeMs || cursor.passes > MAX_PASSES)
       return { ms, downtimeMs: minRestMs, converges: false, passes: cursor.passes };
     minRestBeforeMs = minRestMs;
-    minRestMs = Number.POSITIVE_INFINITY;
+    minRestMs = Infinity;
   }
 }
 

@@ -10,7 +10,7 @@ import { OUTPUT_OPTION, STORE_OPTIONS, withStore } from './options.js';
 export const exportCommand = defineCommand({
   name: 'export',
   summary: 'write snapshots as a stream for another store',
-  operands: { label: 'NAME...', min: 1, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'NAME...', min: 1, max: Infinity },
   options: {
     ...STORE_OPTIONS,
     output: OUTPUT_OPTION,

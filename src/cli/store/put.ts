@@ -15,7 +15,7 @@ import { afterStored, checkPutInputs, namesOf, openPutInput } from './put-inputs
 export const put = defineCommand({
   name: 'put',
   summary: 'store images as snapshots',
-  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'IMAGE...', min: 1, max: Infinity },
   options: {
     ...STORE_OPTIONS,
     name: {

@@ -8,7 +8,7 @@ import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.
 export const rm = defineCommand({
   name: 'rm',
   summary: 'remove snapshots, all or none; gc frees their space',
-  operands: { label: 'NAME...', min: 1, max: Number.POSITIVE_INFINITY },
+  operands: { label: 'NAME...', min: 1, max: Infinity },
   options: { ...STORE_OPTIONS, wait: WAIT_OPTION, json: JSON_OPTION },
   details: ['NAME.state and NAME.trace (put --state, put --trace) are removed with NAME.'],
   async run({ values, operands, signal }) {

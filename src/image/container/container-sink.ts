@@ -62,7 +62,7 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
           `container of "${bytes.name}": for an image of ${container.imageBytes} bytes, it has ${imageBytes}`,
         );
       coded?.finish();
-      others.copyTo(Number.POSITIVE_INFINITY);
+      others.copyTo(Infinity);
       await file.finish(container.fileBytes);
     },
     abort() {
@@ -86,7 +86,7 @@ function forEachPart(
     const runEnd = isAfterStart ? runs.position(index) + runs.bytes(index) : 0;
     const isIn = at < runEnd;
     const next = isAfterStart ? index + 1 : index;
-    const end = isIn ? runEnd : next < runs.length ? runs.position(next) : Number.POSITIVE_INFINITY;
+    const end = isIn ? runEnd : next < runs.length ? runs.position(next) : Infinity;
     const to = Math.min(bytes, end - position);
     visit(from, to, isIn ? runs.offset(index) + at - runs.position(index) : undefined);
     from = to;

@@ -42,7 +42,7 @@ export function readPagemap(file: FileBytes, visit: OnEntry): number {
   let index = 0;
   for (let at = 8; at < file.bytes; ) {
     const label = pagesId === undefined ? 'head' : `entry ${index}`;
-    const length = window.view(at, LENGTH_BYTES)?.getUint32(0, true) ?? Number.POSITIVE_INFINITY;
+    const length = window.view(at, LENGTH_BYTES)?.getUint32(0, true) ?? Infinity;
     const message = length <= MAX_MESSAGE_BYTES ? window.view(at + LENGTH_BYTES, length) : undefined;
     if (!message)
       throw badImage(path, `${label} at ${at} ends past the file's ${file.bytes} bytes: it is truncated`);

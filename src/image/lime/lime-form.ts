@@ -33,7 +33,7 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
     visit: (from: number, to: number, at: number) => void,
   ) => {
     for (let from = 0, i = lastAtOrBelow(starts, position); from < bytes; i++) {
-      const end = i + 1 < starts.length ? starts[i + 1]! : Number.POSITIVE_INFINITY;
+      const end = i + 1 < starts.length ? starts[i + 1]! : Infinity;
       const to = Math.min(bytes, end - position);
       visit(from, to, position + from + (i + 1) * HEAD_BYTES);
       from = to;
@@ -68,7 +68,7 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
     },
     async finish(bytes) {
       const all = physicalRanges(memory, bytes);
-      writeHeadsTo(Number.POSITIVE_INFINITY);
+      writeHeadsTo(Infinity);
       if (ranges.length === 0) for (const range of all) heads.write(range);
       await file.finish(bytes + all.length * HEAD_BYTES);
     },

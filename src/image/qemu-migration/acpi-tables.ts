@@ -54,7 +54,7 @@ function lowestWindow(tables: Uint8Array): number | undefined {
       Number(text.readBigUInt64LE(at + field)),
     );
     const isWindow = zero === 0 && offset === 0 && first! >= FOUR_GIB && last! - first! + 1 === size;
-    if (isWindow && first! < (lowest ?? Number.POSITIVE_INFINITY)) lowest = first!;
+    if (isWindow && first! < (lowest ?? Infinity)) lowest = first!;
   }
   return lowest;
 }
@@ -83,7 +83,7 @@ function baseIn(table: Uint8Array): number | undefined {
     if (type === MEMORY && bytes === MEMORY_BYTES && at + bytes <= end) {
       const base = Number(view.getBigUint64(at + 8, true));
       const isFixed = (view.getUint32(at + 28, true) & (ENABLED | HOT_PLUGGABLE)) === ENABLED;
-      if (isFixed && base >= FOUR_GIB && base < (lowest ?? Number.POSITIVE_INFINITY)) lowest = base;
+      if (isFixed && base >= FOUR_GIB && base < (lowest ?? Infinity)) lowest = base;
     }
     at += bytes;
   }

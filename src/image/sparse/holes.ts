@@ -51,7 +51,7 @@ type NextRange = (position: number) => DataRange | undefined;
 /** The range of data that was found last answers most questions without a call of the system. */
 function holeFinder(bytes: number, next: NextRange): (position: number) => number {
   let known: DataRange | undefined;
-  let knownFrom = Number.POSITIVE_INFINITY;
+  let knownFrom = Infinity;
   return (position) => {
     if (position < knownFrom || (known && position >= known.position + known.bytes)) {
       known = next(position);

@@ -61,7 +61,7 @@ async function readAll(source: PageSource, copy: number | undefined, signal?: Ab
     if (copy !== undefined) writeAll(copy, buffer.subarray(held, held + count), name);
     const total = held + count;
     if (bytes === 0 && total >= EXPORT_HEADER_BYTES)
-      parseExportHeader(buffer.subarray(0, EXPORT_HEADER_BYTES), name, Number.POSITIVE_INFINITY);
+      parseExportHeader(buffer.subarray(0, EXPORT_HEADER_BYTES), name, Infinity);
     bytes += count;
     const hashed = Math.max(0, total - SHA256_BYTES);
     hash.update(buffer.subarray(0, hashed));

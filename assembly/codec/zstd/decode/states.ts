@@ -3,20 +3,25 @@
 //
 // An entry is two u32:
 //
-//     0   bits  0 …  6   bits that the state takes: its extra bits, then those of the next state
-//         bits  7 … 11   extra bits
-//         bits 12 … 15   bits of the next state
+//     0   bits  0 …  4   bits of the next state, at most 9: a shift by an entry is one by these
+//         bits  5 … 11   bits that the state takes: its extra bits, then those of the next state
+//         bit  12        1: has extra bits (literals and matches)
+//         bit  13        1: has 16 extra bits (literals and matches)
 //         bits 16 … 31   base, to which the extra bits are added, without its bit 16: only the last codes of
 //                        literals and of matches have that, and only they 16 extra bits. Offsets, whose base
 //                        is a power of two: 31 less the extra bits
 //     4   bits  0 … 15   mask of the next state's bits, times 8
 //         bits 16 … 31   first of the next states, times 8
+//
+// The first u32 of three states can be added: neither field of bits overflows.
 import { BAD_TOKEN, TRUNCATED } from "../../../status";
 import { COUNTS, NEXT_STATES, SPREAD } from "./scratch";
 
-export const EXTRA_SHIFT: u32 = 7;
-export const STATE_BITS_SHIFT: u32 = 12;
-export const STATE_BITS_MASK: u32 = 15;
+export const STATE_BITS_MASK: u32 = 31;
+export const TOTAL_SHIFT: u32 = 5;
+export const TOTAL_MASK: u32 = 127;
+export const HAS_EXTRA: u32 = 1 << 12;
+export const HAS_16_EXTRA: u32 = 1 << 13;
 export const BASE_SHIFT: u32 = 16;
 /** Where an entry's second u32 is. */
 export const TRANSITION: u32 = 4;
@@ -24,9 +29,7 @@ export const TRANSITION: u32 = 4;
 const ONE_STATE: u32 = 8 << BASE_SHIFT;
 const ONE_IN_MASK: u32 = 8;
 /** Of a first u32: one bit of the next state. */
-const ONE_STATE_BIT: u32 = 1 + (1 << STATE_BITS_SHIFT);
-/** Of a first u32: one extra bit. */
-export const ONE_EXTRA_BIT: u32 = 1 + (1 << EXTRA_SHIFT);
+const ONE_STATE_BIT: u32 = 1 + (1 << TOTAL_SHIFT);
 
 const MIN_BITS: u32 = 5;
 

@@ -127,7 +127,7 @@ function run(start: usize, op: usize, far: usize, literalsEnd: usize, history: u
     const nextLiteral = load<u32>(literalState, OWN_LITERALS + TRANSITION);
     sum = o + m + l;
     const total = (sum >> TOTAL_SHIFT) & TOTAL_MASK;
-    // 1, and the extra bits behind it. Shifts of 32 bits, because V8 masks the count of those of 64.
+    // 1, and the extra bits behind it.
     let offset = (<u32>(container >> 33) | TOP_BIT) >> (o >> BASE_SHIFT);
     // The bits of the three next states, from bit 3 on.
     let tail = <u32>rotl<u64>(container, <u64>(total + 3));

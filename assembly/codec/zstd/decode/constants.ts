@@ -13,7 +13,7 @@ import {
   READY_AT,
   STRIDES,
 } from "./scratch";
-import { buildStates } from "./states";
+import { BASE_SHIFT, buildStates, HAS_16_EXTRA, HAS_EXTRA, TOTAL_SHIFT } from "./states";
 
 export const LITERAL_CODE_COUNT: u32 = 36;
 export const OFFSET_CODE_COUNT: u32 = 32;
@@ -35,7 +35,7 @@ export function prepareScratch(scratch: usize): void {
   writeLiteralCodes(scratch + LITERAL_CODES);
   writeMatchCodes(scratch + MATCH_CODES);
   for (let code: u32 = 0; code < OFFSET_CODE_COUNT; code++)
-    store<u32>(scratch + OFFSET_CODES + (code << 2), code | ((31 - code) << 8));
+    store<u32>(scratch + OFFSET_CODES + (code << 2), (code << TOTAL_SHIFT) | ((31 - code) << BASE_SHIFT));
   writeDefaults(scratch);
   store<u32>(scratch, ready, READY_AT);
 }
@@ -52,7 +52,8 @@ function writePatterns(scratch: usize): void {
 
 /** Write the codes of consecutive ranges: each starts where the one before ends. */
 function writeCode(codes: usize, code: u32, extra: u32, base: u32): u32 {
-  store<u32>(codes + (code << 2), extra | (base << 8));
+  const flags = (extra !== 0 ? HAS_EXTRA : 0) | ((extra >> 4) * HAS_16_EXTRA);
+  store<u32>(codes + (code << 2), (extra << TOTAL_SHIFT) | flags | (base << BASE_SHIFT));
   return base + (1 << extra);
 }
 

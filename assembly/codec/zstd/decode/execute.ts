@@ -22,13 +22,20 @@ import {
   STOPPED_MATCH,
   STOPPED_OFFSET,
 } from "./scratch";
-import { BASE_SHIFT, EXTRA_SHIFT, nextState, STATE_BITS_MASK, STATE_BITS_SHIFT } from "./states";
+import {
+  BASE_SHIFT,
+  HAS_16_EXTRA,
+  HAS_EXTRA,
+  nextState,
+  STATE_BITS_MASK,
+  TOTAL_MASK,
+  TOTAL_SHIFT,
+  TRANSITION,
+} from "./states";
 
-const EXTRA_MASK: u32 = 31 << EXTRA_SHIFT;
 const TOP_BIT: u32 = 1 << 31;
-/** Of a count of 16 extra bits: bit 16 of the base. */
-const TOP_EXTRA_BIT: u32 = 16 << EXTRA_SHIFT;
-const TOP_EXTRA_TO_BASE: u32 = 12 - EXTRA_SHIFT;
+/** From the mark of 16 extra bits to bit 16 of the base. */
+const TO_TOP_OF_BASE: u32 = 3;
 /** Bits that a container holds at least. An offset's bits and three states are never more. */
 const CONTAINER_BITS: u32 = 57;
 /** An offset's value up to here names one of the last three offsets. */
@@ -106,49 +113,50 @@ function run(start: usize, op: usize, far: usize, literalsEnd: usize, history: u
   let offset2 = load<u32>(scratch, LAST_OFFSETS + 8);
   let literal: usize = load<u32>(scratch, LITERALS_AT);
   let count = load<u32>(scratch, SEQUENCES);
-  // The entries of the three states.
-  let offsetEntry: u64 = 0;
-  let matchEntry: u64 = 0;
-  let literalEntry: u64 = 0;
+  // The first u32 of the three states' entries, added.
+  let sum: u32 = 0;
   do {
     if (left < 0) return 0;
     // The next bits are the highest ones of the container.
     let container = load<u64>(start + ((left + 7) >> 3)) << (<u64>(<u32>(0 - left) & 7));
-    offsetEntry = load<u64>(offsetState, OWN_OFFSETS);
-    matchEntry = load<u64>(matchState, OWN_MATCHES);
-    literalEntry = load<u64>(literalState, OWN_LITERALS);
-    const o = <u32>offsetEntry;
-    const m = <u32>matchEntry;
-    const l = <u32>literalEntry;
-    const sum = o + m + l;
-    // 1, and the extra bits behind it. Shifts of 32 bits, because V8 masks the count of those of 64.
+    const o = load<u32>(offsetState, OWN_OFFSETS);
+    const nextOffset = load<u32>(offsetState, OWN_OFFSETS + TRANSITION);
+    const m = load<u32>(matchState, OWN_MATCHES);
+    const nextMatch = load<u32>(matchState, OWN_MATCHES + TRANSITION);
+    const l = load<u32>(literalState, OWN_LITERALS);
+    const nextLiteral = load<u32>(literalState, OWN_LITERALS + TRANSITION);
+    sum = o + m + l;
+    const total = (sum >> TOTAL_SHIFT) & TOTAL_MASK;
+    // 1, and the extra bits behind it.
     let offset = (<u32>(container >> 33) | TOP_BIT) >> (o >> BASE_SHIFT);
-    let tail = <u32>(container >> <u64>((61 - sum) & 63));
+    // The bits of the three next states, from bit 3 on.
+    let tail = <u32>rotl<u64>(container, <u64>(total + 3));
     let literals: u32 = l >> BASE_SHIFT;
     let matchBytes: u32 = m >> BASE_SHIFT;
-    const total = sum & 127;
-    if (((l | m) & EXTRA_MASK) !== 0) {
-      container <<= <u64>((o >> EXTRA_SHIFT) & 31);
+    if (((l | m) & HAS_EXTRA) !== 0) {
+      const offsetBits = 31 - (o >> BASE_SHIFT);
+      container <<= <u64>offsetBits;
       if (total > CONTAINER_BITS) {
-        let rest = left - (<i32>(o >> EXTRA_SHIFT) & 31);
+        let rest = left - <i32>offsetBits;
         container = load<u64>(start + ((rest + 7) >> 3)) << (<u64>(<u32>(0 - rest) & 7));
         rest = left - total;
         tail = <u32>((load<u64>(start + (rest >> 3), 8) >> <u64>(<u32>rest & 7)) << 3);
       }
       const extra = <u32>(container >> 32);
-      if ((m & EXTRA_MASK) !== 0)
-        matchBytes += (extra >> (0 - (m >> EXTRA_SHIFT))) + ((m & TOP_EXTRA_BIT) << TOP_EXTRA_TO_BASE);
-      if ((l & EXTRA_MASK) !== 0)
+      // Counts of shifts, of which the low five bits are used.
+      const matchBits = (m >> TOTAL_SHIFT) - m;
+      if ((m & HAS_EXTRA) !== 0)
+        matchBytes += (extra >> (0 - matchBits)) + ((m & HAS_16_EXTRA) << TO_TOP_OF_BASE);
+      if ((l & HAS_EXTRA) !== 0)
         literals +=
-          ((extra << (m >> EXTRA_SHIFT)) >> (0 - (l >> EXTRA_SHIFT))) +
-          ((l & TOP_EXTRA_BIT) << TOP_EXTRA_TO_BASE);
+          ((extra << matchBits) >> (l - (l >> TOTAL_SHIFT))) + ((l & HAS_16_EXTRA) << TO_TOP_OF_BASE);
     }
     left -= total;
-    offsetState = nextState(<u32>(offsetEntry >> 32), tail, scratch);
-    tail >>= (o >> STATE_BITS_SHIFT) & STATE_BITS_MASK;
-    matchState = nextState(<u32>(matchEntry >> 32), tail, scratch);
-    tail >>= (m >> STATE_BITS_SHIFT) & STATE_BITS_MASK;
-    literalState = nextState(<u32>(literalEntry >> 32), tail, scratch);
+    offsetState = nextState(nextOffset, tail, scratch);
+    tail >>= o;
+    matchState = nextState(nextMatch, tail, scratch);
+    tail >>= m;
+    literalState = nextState(nextLiteral, tail, scratch);
 
     if (offset > REPEAT_VALUES) {
       offset -= REPEAT_VALUES;
@@ -186,13 +194,7 @@ function run(start: usize, op: usize, far: usize, literalsEnd: usize, history: u
     op = next;
   } while (--count !== 0);
   store<u32>(scratch, left, LEFT);
-  store<u32>(
-    scratch,
-    ((<u32>offsetEntry >> STATE_BITS_SHIFT) & STATE_BITS_MASK) +
-      ((<u32>matchEntry >> STATE_BITS_SHIFT) & STATE_BITS_MASK) +
-      ((<u32>literalEntry >> STATE_BITS_SHIFT) & STATE_BITS_MASK),
-    LAST_STATE_BITS,
-  );
+  store<u32>(scratch, sum & STATE_BITS_MASK, LAST_STATE_BITS);
   store<u32>(scratch, <u32>literalState, LITERAL_STATE);
   store<u32>(scratch, <u32>offsetState, OFFSET_STATE);
   store<u32>(scratch, <u32>matchState, MATCH_STATE);

@@ -42,7 +42,7 @@ export const LITERALS_BYTES: u32 = 96;
 export const HASH_STATE: u32 = 128;
 
 // Constant tables.
-/** u32 a code: extra bits, base << 8. */
+/** u32 a code: the first u32 of an entry (states.ts) that takes no bits of the next state. */
 export const LITERAL_CODES: u32 = 256;
 export const OFFSET_CODES: u32 = 512;
 export const MATCH_CODES: u32 = 768;
@@ -67,10 +67,10 @@ export const STOPPED_OFFSET: u32 = 1368;
 export const STOPPED_MATCH: u32 = 1372;
 /** The bits of the next states of the last sequence. */
 export const LAST_STATE_BITS: u32 = 1376;
-/** u16 a symbol. */
-export const NEXT_STATES: u32 = 1856;
-/** A byte a state, and 16 that are overwritten. */
-export const SPREAD: u32 = 2368;
+/** A byte a state. */
+export const SPREAD: u32 = 1856;
+/** u32 a symbol; no longer used when weights are written to the same space. */
+export const NEXT_STATES: u32 = 2432;
 /** A byte a symbol, and 8 that are overwritten. */
 export const WEIGHTS: u32 = 2944;
 /** Symbols by weight. */

@@ -24,7 +24,7 @@ import {
   OWN_MATCHES,
   OWN_OFFSETS,
 } from "./scratch";
-import { buildOneState, buildStates, readCounts } from "./states";
+import { buildStates, readCounts } from "./states";
 
 const DEFAULT: u32 = 0;
 const ONE_CODE: u32 = 1;
@@ -111,7 +111,8 @@ function readTable(src: usize, end: usize, mode: u32, field: u32, scratch: usize
     if (src >= end) return TRUNCATED;
     const code: u32 = load<u8>(src);
     if (code >= codeCount) return BAD_TOKEN;
-    buildOneState(scratch + own, load<u32>(scratch + codes + (code << 2)));
+    // Every state is the same, and takes no bits.
+    store<u64>(scratch + own, load<u32>(scratch + codes + (code << 2)));
     store<u32>(scratch + field, 0);
     return 1;
   }

@@ -3,23 +3,33 @@
 //
 // An entry is two u32:
 //
-//     0   bits  0 …  6   bits that the state takes: its extra bits, then those of the next state
-//         bits  7 … 11   extra bits
-//         bits 12 … 15   bits of the next state
+//     0   bits  0 …  4   bits of the next state, at most 9: a shift by an entry is one by these
+//         bits  5 … 11   bits that the state takes: its extra bits, then those of the next state
+//         bit  12        1: has extra bits (literals and matches)
+//         bit  13        1: has 16 extra bits (literals and matches)
 //         bits 16 … 31   base, to which the extra bits are added, without its bit 16: only the last codes of
 //                        literals and of matches have that, and only they 16 extra bits. Offsets, whose base
 //                        is a power of two: 31 less the extra bits
 //     4   bits  0 … 15   mask of the next state's bits, times 8
 //         bits 16 … 31   first of the next states, times 8
+//
+// The first u32 of three states can be added: neither field of bits overflows.
 import { BAD_TOKEN, TRUNCATED } from "../../../status";
 import { COUNTS, NEXT_STATES, SPREAD } from "./scratch";
 
-export const EXTRA_SHIFT: u32 = 7;
-export const STATE_BITS_SHIFT: u32 = 12;
-export const STATE_BITS_MASK: u32 = 15;
+export const STATE_BITS_MASK: u32 = 31;
+export const TOTAL_SHIFT: u32 = 5;
+export const TOTAL_MASK: u32 = 127;
+export const HAS_EXTRA: u32 = 1 << 12;
+export const HAS_16_EXTRA: u32 = 1 << 13;
 export const BASE_SHIFT: u32 = 16;
 /** Where an entry's second u32 is. */
 export const TRANSITION: u32 = 4;
+/** Of a second u32: one state, and the lowest bit of the mask. */
+const ONE_STATE: u32 = 8 << BASE_SHIFT;
+const ONE_IN_MASK: u32 = 8;
+/** Of a first u32: one bit of the next state. */
+const ONE_STATE_BIT: u32 = 1 + (1 << TOTAL_SHIFT);
 
 const MIN_BITS: u32 = 5;
 
@@ -72,33 +82,26 @@ export function readCounts(src: usize, end: usize, maxBits: u32, maxSymbols: u32
 }
 
 /**
- * Build the table of the counts at `scratch + COUNTS`. `codes`: u32 a symbol, its extra bits and base << 8;
- * 0: symbols are their own base.
+ * Build the table of the counts at `scratch + COUNTS`. `codes`: u32 a symbol, the first u32 of an entry that
+ * takes no bits of the next state; 0: symbols are their own base.
  */
 export function buildStates(table: usize, bits: u32, symbolCount: u32, codes: usize, scratch: usize): void {
-  spreadSymbols(bits, symbolCount, scratch);
-  const size: u32 = 1 << bits;
+  spreadSymbols(table, bits, symbolCount, scratch);
+  const end = table + (8 << bits);
   const next = scratch + NEXT_STATES;
-  const spread = scratch + SPREAD;
-  for (let state: u32 = 0; state < size; state++) {
-    const symbol: u32 = load<u8>(spread + state);
-    const counter = next + (symbol << 1);
-    const n: u32 = load<u16>(counter);
-    store<u16>(counter, <u16>(n + 1));
-    const stateBits = bits - (31 - clz<u32>(n));
-    const first = (n << stateBits) - size;
-    const code: u32 = codes === 0 ? symbol << 8 : load<u32>(codes + (symbol << 2));
-    const extra = code & 255;
-    const entry = table + (state << 3);
-    store<u32>(
-      entry,
-      (extra + stateBits) |
-        (extra << EXTRA_SHIFT) |
-        (stateBits << STATE_BITS_SHIFT) |
-        ((code >> 8) << BASE_SHIFT),
-    );
-    store<u32>(entry, (((1 << stateBits) - 1) << 3) | (first << (BASE_SHIFT + 3)), TRANSITION);
-  }
+  const size = (ONE_STATE << bits) + ONE_IN_MASK;
+  let spread = scratch + SPREAD;
+  do {
+    const symbol: u32 = load<u8>(spread++);
+    const counter = next + (symbol << 2);
+    const n = load<u32>(counter);
+    store<u32>(counter, n + ONE_STATE);
+    const stateBits = clz<u32>(n) + bits - clz<u32>(ONE_STATE);
+    const code: u32 = codes === 0 ? symbol << BASE_SHIFT : load<u32>(codes + (symbol << 2));
+    store<u32>(table, code + stateBits * ONE_STATE_BIT);
+    store<u32>(table, (n << stateBits) - size, TRANSITION);
+    table += 8;
+  } while (table < end);
 }
 
 /** Return the address of the next state, whose table is for addresses after `scratch`. */
@@ -106,8 +109,13 @@ export function nextState(transition: u32, bits: u32, scratch: usize): usize {
   return scratch + (transition >> 16) + (bits & transition & 0xffff);
 }
 
-/** Give each state its symbol, and each symbol the first number of its states. */
-function spreadSymbols(bits: u32, symbolCount: u32, scratch: usize): void {
+/**
+ * Give each state its symbol. Give each symbol the number of its states as `count * ONE_STATE | ONE_IN_MASK`,
+ * from which the second u32 of its first entry follows by one shift. `runs`: space for a byte a state, and 8
+ * that are overwritten; the symbols are written there first, each as many times as it has states: a loop over
+ * the states of one symbol ends after so few that its end is mispredicted.
+ */
+function spreadSymbols(runs: usize, bits: u32, symbolCount: u32, scratch: usize): void {
   const counts = scratch + COUNTS;
   const next = scratch + NEXT_STATES;
   const spread = scratch + SPREAD;
@@ -115,23 +123,26 @@ function spreadSymbols(bits: u32, symbolCount: u32, scratch: usize): void {
   const mask = size - 1;
   const step = (size >> 1) + (size >> 3) + 3;
   let high = mask;
+  let to = runs;
   for (let symbol: u32 = 0; symbol < symbolCount; symbol++) {
-    const count: i32 = load<i16>(counts + (symbol << 1));
-    if (count < 0) store<u8>(spread + high--, <u8>symbol);
-    store<u16>(next + (symbol << 1), <u16>(count < 0 ? 1 : count));
+    let count: i32 = load<i16>(counts + (symbol << 1));
+    if (count < 0) {
+      store<u8>(spread + high--, <u8>symbol);
+      count = 1;
+    } else {
+      const end = to + count;
+      do {
+        store<u64>(to, <u64>symbol * 0x0101010101010101);
+        to += 8;
+      } while (to < end);
+      to = end;
+    }
+    store<u32>(next + (symbol << 2), count * ONE_STATE + ONE_IN_MASK);
   }
   let at: u32 = 0;
-  for (let symbol: u32 = 0; symbol < symbolCount; symbol++) {
-    for (let i: i32 = load<i16>(counts + (symbol << 1)); i > 0; i--) {
-      store<u8>(spread + at, <u8>symbol);
-      at = (at + step) & mask;
-      while (at > high) at = (at + step) & mask;
-    }
+  while (runs < to) {
+    store<u8>(spread + at, load<u8>(runs++));
+    do at = (at + step) & mask;
+    while (at > high);
   }
-}
-
-/** Write the table of a distribution with one symbol: every state is the same, and takes no bits. */
-export function buildOneState(table: usize, code: u32): void {
-  const extra = code & 255;
-  store<u64>(table, extra | (extra << EXTRA_SHIFT) | ((code >> 8) << BASE_SHIFT));
 }

@@ -3,7 +3,7 @@
 // last symbol is what the others leave.
 import { BAD_TOKEN, TRUNCATED } from "../../../status";
 import { WEIGHT_COUNTS, WEIGHT_STATES, WEIGHTS } from "./scratch";
-import { BASE_SHIFT, buildStates, readCounts, TRANSITION } from "./states";
+import { BASE_SHIFT, buildStates, readCounts, STATE_BITS_MASK, TRANSITION } from "./states";
 
 /** libzstd reads codes of 12 bits, where the RFC allows 11. */
 const MAX_CODE_BITS: u32 = 12;
@@ -59,7 +59,7 @@ function decodeWeights(src: usize, end: usize, scratch: usize): i32 {
   while (symbols < MAX_WEIGHTS - 1) {
     const entry = load<u32>(state);
     store<u8>(weights + symbols++, <u8>(entry >> BASE_SHIFT));
-    left -= <i32>(entry & 127);
+    left -= <i32>(entry & STATE_BITS_MASK);
     if (left < 0) {
       // The bits have run out: what the other state means is the last weight.
       store<u8>(weights + symbols++, <u8>(load<u32>(other) >> BASE_SHIFT));

@@ -70,6 +70,10 @@ test('a packed stream is not stored as an image, by name or through a pipe', asy
   const piped = await cli(['store', 'put', '-', '--name', 'web'], { env, input: packed });
   expect(piped).toMatchObject(refused('standard input'));
 
+  const nothing = await cli(['store', 'put', '-', '--name', 'web'], { env, input: new Uint8Array(0) });
+  expect(nothing).toMatchObject({ code: 1 });
+  expect(nothing.stderr).toMatch(/standard input: ended without a byte, nothing is stored/);
+  expect((await done(['store', 'list', '--json'], { env })).stdout.toString()).not.toContain('"web"');
   const { stdout: unpacked } = await done(['unpack', path('web.pfy'), '-o', '-']);
   await done(['store', 'put', '-', '--name', 'web'], { env, input: unpacked });
   await done(['store', 'put', path('web.pfy'), '--name', 'stream', '--format', 'raw'], { env });

@@ -84,6 +84,13 @@ describe('directories of CRIU', () => {
     }
   });
 
+  test('without a page map are refused', async () => {
+    const empty = newFolder();
+    expect(() => openImage(empty, { format: 'criu' })).toThrow(
+      / has no page map of CRIU \(pagemap-\*\.img\)$/,
+    );
+  });
+
   test('come back as the same directories, and one of them alone', async () => {
     const packed = join(folder, 'chain.pfy');
     await done(['pack', join(dir, '1'), join(dir, '2'), '-o', packed]);

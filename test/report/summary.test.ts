@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StrategyReport } from '../../src/analyze/tradeoff/report.js';
-import { ceilingText } from '../../src/report/terminal/advice.js';
+import { ceilingText, costText } from '../../src/report/terminal/advice.js';
 import { tradeoffRows } from '../../src/report/terminal/rows.js';
 import { summaryText } from '../../src/report/terminal/summary.js';
 import { fixtureReport, LINKS } from './fixture.js';
@@ -21,6 +21,20 @@ describe('tradeoff summary', () => {
       '  above 25.4 Gbit/s send raw (below it fixed:zero-aware pays); adaptive changes to raw itself',
     ]);
     expect(lines).toContain('idle.raw: 256.0 MiB, 65536 pages of 4 KiB');
+  });
+
+  test('names the time of the uncompressed bytes where nothing is faster', () => {
+    const advice = {
+      linkBitsPerSecond: 40e9,
+      use: 'adaptive',
+      totalMs: 97,
+      rawMs: 31,
+      bytesOut: 10,
+      cpuMs: 5,
+    };
+    expect(costText(advice, 20)).toBe(
+      '97 ms (uncompressed: 31 ms), 10 bytes instead of 20 bytes, 5.0 ms of CPU',
+    );
   });
 
   test('then lists the numbers, one strategy a line', () => {

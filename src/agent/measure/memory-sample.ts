@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import type { MemorySample } from '../advise/facts.js';
+import { ASSUMED_MEMORY } from '../advise/modes.js';
 import type { QemuMonitor } from '../qmp/monitor.js';
 import { measurePacking } from './packing-speed.js';
 
@@ -12,7 +13,7 @@ const PIECES = 256;
 const [FIRST_BYTE, END_BYTE] = [2 ** 20, 2 ** 31];
 const ARCHITECTURES: ReadonlySet<string> = new Set(['x86_64', 'i386']);
 const PACK_MS = 20;
-/** Fewer pages say little about the ratio. */
+/** Fewer pages say little about the ratios, which are assumed then; they hardly matter. */
 const MIN_PAGES = 32;
 
 /**
@@ -46,21 +47,24 @@ async function readPieces(monitor: QemuMonitor, guestBytes: number, path: string
   return Buffer.concat(pieces);
 }
 
-async function sampleOf(bytes: Uint8Array): Promise<MemorySample | undefined> {
+async function sampleOf(bytes: Uint8Array): Promise<MemorySample> {
   const pages: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += TARGET_PAGE_BYTES) {
     const page = bytes.subarray(at, at + TARGET_PAGE_BYTES);
     if (page.some((byte) => byte !== page[0])) pages.push(page);
   }
-  if (pages.length < MIN_PAGES) return undefined;
+  const size = {
+    bytes: bytes.length,
+    dataFraction: (pages.length * TARGET_PAGE_BYTES) / bytes.length,
+  };
+  if (pages.length < MIN_PAGES) return { ...ASSUMED_MEMORY, ...size };
   const data = Buffer.concat(pages);
   const [lz4, zstd] = [
     await measurePacking('fixed:lz4', 1, PACK_MS, data),
     await measurePacking('fixed:zstd:1', 1, PACK_MS, data),
   ];
   return {
-    bytes: bytes.length,
-    dataFraction: (pages.length * TARGET_PAGE_BYTES) / bytes.length,
+    ...size,
     lz4Ratio: Math.min(1, lz4.ratio),
     zstdRatio: Math.min(1, zstd.ratio),
   };

@@ -41,6 +41,13 @@ export class ImagePut {
       const onProgress = (bytes: number) => this.line.onBytes(bytes, source.bytes);
       const info = await this.putNew(source, { ...this.options, onProgress });
       this.line.end();
+      if (info?.bytes === 0 && source.bytes === undefined) {
+        this.stored.push(info.name);
+        throw new PageferryError(
+          'bad-image',
+          `${source.name}: ended without a byte, nothing is stored; see whether the program that writes it has failed`,
+        );
+      }
       if (info) reportStored(info, source, performance.now() - startedMs, this.json);
       else reportSkipped(this.store.info(name), source, this.json);
     } catch (error) {

@@ -29,7 +29,7 @@ function rows(info: SnapshotInfo): readonly (readonly string[])[] {
     ['size', `${bytesText(bytes)} (${bytes} bytes)`],
     ['pages', String(pages)],
     ['zero pages', String(zeroPages)],
-    ['pages of earlier snapshots', String(pages - zeroPages - newPages)],
+    ['duplicates and pages of earlier snapshots', String(pages - zeroPages - newPages)],
     ['new pages', `${newPages} in ${bytesText(storedBytes)}`],
   ];
 }

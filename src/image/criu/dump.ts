@@ -64,7 +64,9 @@ class Dump implements DumpedMemory {
   ) {
     this.parts = new StoredParts(path);
     const named = new Map<string, string>();
-    const scanned = pagemapNames(path).map((name) => this.withMap(name, (map) => this.scan(name, map)));
+    const names = pagemapNames(path);
+    if (names.length === 0) throw badImage(path, 'has no page map of CRIU (pagemap-*.img)');
+    const scanned = names.map((name) => this.withMap(name, (map) => this.scan(name, map)));
     // Before the parts of this one, so that of a chain no more than two have theirs in memory.
     if (scanned.some(({ needsParent }) => needsParent)) this.parent();
     for (const map of scanned) {

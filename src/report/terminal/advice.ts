@@ -12,9 +12,10 @@ export function costText({ totalMs, rawMs, bytesOut, cpuMs }: Advice, bytesIn: n
 }
 
 function instead(value: number, before: number, text: (value: number) => string): string {
-  return value < before && text(value) !== text(before)
+  if (text(value) === text(before)) return text(value);
+  return value < before
     ? `${text(value)} instead of ${text(before)}`
-    : text(value);
+    : `${text(value)} (uncompressed: ${text(before)})`;
 }
 
 /** "at 1 Gbit/s: use adaptive; 2.10 s instead of 4.29 s, …" */
@@ -24,7 +25,7 @@ export function adviceText(advice: Advice, bytesIn: number): string {
 
 /** Definitions of the terms in the advice. */
 export const TERMS =
-  'raw: uncompressed pages, without zero, duplicate and unchanged ones; "instead of": every byte of every image, uncompressed';
+  'raw: uncompressed pages, without zero, duplicate and unchanged ones; "instead of", "uncompressed": every byte of every image';
 
 /** Bytes below which measured times are mostly the start of an encoder, and differ from run to run. */
 const MIN_MEASURED_BYTES = 1 << 20;

@@ -10,5 +10,7 @@ export interface FrameChannelOptions {
   readonly identities: readonly string[];
   /** The channel fails when the peer sends nothing, or accepts nothing, for this time. */
   readonly stallMs: number;
+  /** Reason of an end during the handshake. */
+  readonly endedInHandshake?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -263,7 +263,9 @@ export class FrameChannel implements Channel {
   private onEnd(): void {
     if (this.failure || this.isClosedByPeer) return;
     this.reader.end();
-    this.breakOff(this.session ? ENDED_IN_THE_MIDDLE : ENDED_IN_THE_HANDSHAKE);
+    this.breakOff(
+      this.session ? ENDED_IN_THE_MIDDLE : (this.options.endedInHandshake ?? ENDED_IN_THE_HANDSHAKE),
+    );
   }
 
   /** End the channel after a failure of its connection: the peer cannot be notified. */

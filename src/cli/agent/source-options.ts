@@ -31,7 +31,7 @@ export const SOURCE_OPTIONS = {
   },
   'max-downtime': {
     value: 'MS',
-    help: "limit of the downtime: a longer downtime-limit of QEMU is lowered to it at the start; where pre-copy does not end, a shorter one is raised, at most to it, and then as with --max-total; with --qmp",
+    help: 'limit of the downtime: a longer downtime-limit of QEMU is lowered to it at the start; where pre-copy does not end, a shorter one is raised, at most to it, and then as with --max-total; with --qmp',
     parse: wholeNumber(1, 2_000_000),
   },
   stats: { value: 'FILE', help: 'append one JSON line a round; - for standard output', parse: fileName },

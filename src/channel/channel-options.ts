@@ -10,7 +10,7 @@ export interface FrameChannelOptions {
   readonly identities: readonly string[];
   /** The channel fails when the peer sends nothing, or accepts nothing, for this time. */
   readonly stallMs: number;
-  /** Reason of an end during the handshake. */
-  readonly endedInHandshake?: string | undefined;
+  /** Whether the channel is plain TCP to a peer that may expect TLS. */
+  readonly isPlainTcp?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

@@ -3,7 +3,6 @@ import { withTimeout } from '../page/sync.js';
 import { FrameChannel } from './frame-channel.js';
 import { handshakeAsSource } from './handshake.js';
 import { type ChannelOptions, channelTimes, checkSecurity } from './security.js';
-import { CLOSED_WITHOUT_ANSWER } from './tls-on-one-side.js';
 import { parseChannelAddress } from './transports/registry.js';
 import { whenReady } from './transports/sockets.js';
 
@@ -51,7 +50,7 @@ export async function connectChannel(options: ConnectOptions): Promise<FrameChan
     peer,
     identities,
     stallMs: times.stallMs,
-    endedInHandshake: transport.protection === 'none' ? CLOSED_WITHOUT_ANSWER : undefined,
+    isPlainTcp: transport.protection === 'none',
     signal,
   });
   await handshakeAsSource(channel, times);

@@ -9,8 +9,11 @@ const RECORD_MAJOR_VERSION = 3;
 /** OpenSSL's error for first bytes that are not a TLS record. */
 const NO_TLS_RECORD = 'ERR_SSL_WRONG_VERSION_NUMBER';
 
-/** Reason for the end of a plain connection before any byte: a TLS listener closes it without an alert. */
-export const CLOSED_WITHOUT_ANSWER = `closed the connection during the handshake; its log has the reason, such as TLS on one side only: ${REMEDY}`;
+/** Return the reason for an end before any answer. A TLS server closes a plain connection without a byte. */
+export function handshakeEndReason({ isPlainTcp }: { readonly isPlainTcp?: boolean }): string {
+  const example = isPlainTcp ? `, such as TLS on one side only: ${REMEDY}` : '';
+  return `closed the connection during the handshake; its log has the reason${example}`;
+}
 
 /** Return the reason, where the first bytes of a peer are a TLS record in place of a frame. */
 export function tlsRecordReason([type = 0, version]: Uint8Array): string | undefined {

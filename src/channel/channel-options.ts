@@ -10,5 +10,7 @@ export interface FrameChannelOptions {
   readonly identities: readonly string[];
   /** The channel fails when the peer sends nothing, or accepts nothing, for this time. */
   readonly stallMs: number;
+  /** Whether the channel is plain TCP to a peer that may expect TLS. */
+  readonly isPlainTcp?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

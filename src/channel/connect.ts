@@ -50,6 +50,7 @@ export async function connectChannel(options: ConnectOptions): Promise<FrameChan
     peer,
     identities,
     stallMs: times.stallMs,
+    isPlainTcp: transport.protection === 'none',
     signal,
   });
   await handshakeAsSource(channel, times);

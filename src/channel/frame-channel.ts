@@ -11,10 +11,10 @@ import { endSoon } from './linger.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
+import { handshakeEndReason } from './tls-on-one-side.js';
 import { writeFrame } from './write-frame.js';
 
 const ENDED_IN_THE_MIDDLE = 'the connection ended in the middle: the peer died, or the connection was cut';
-const ENDED_IN_THE_HANDSHAKE = 'closed the connection during the handshake; its log has the reason';
 
 /**
  * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before;
@@ -263,7 +263,7 @@ export class FrameChannel implements Channel {
   private onEnd(): void {
     if (this.failure || this.isClosedByPeer) return;
     this.reader.end();
-    this.breakOff(this.session ? ENDED_IN_THE_MIDDLE : ENDED_IN_THE_HANDSHAKE);
+    this.breakOff(this.session ? ENDED_IN_THE_MIDDLE : handshakeEndReason(this.options));
   }
 
   /** End the channel after a failure of its connection: the peer cannot be notified. */

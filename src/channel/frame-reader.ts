@@ -7,6 +7,7 @@ import {
   type Role,
   readChannelFrameHead,
 } from './frame.js';
+import { tlsRecordReason } from './tls-on-one-side.js';
 
 /** Most bytes of the socket's buffer that a part of a body may keep in memory, in multiples of its length. */
 const MAX_BUFFER_SHARE = 4;
@@ -58,6 +59,8 @@ export class FrameReader {
   end(): void {
     const expected = this.head ? this.head.bodyBytes : HEAD_BYTES;
     if (!this.head && this.bytes === 0) return;
+    const reason = this.count === 0 ? tlsRecordReason(this.pieces[0]!.subarray(this.at)) : undefined;
+    if (reason) throw new PageferryError('bad-stream', `${this.label}: ${reason}`);
     throw new PageferryError('bad-stream', `${this.label}: cut off after ${this.bytes} of ${expected} bytes`);
   }
 

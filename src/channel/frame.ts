@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { PageferryError } from '../page/error.js';
 import { hex, WireReader } from '../stream/wire.js';
+import { tlsRecordReason } from './tls-on-one-side.js';
 
 /**
  * Head of a frame of the channel between two hosts. Every integer is little-endian.
@@ -185,7 +186,8 @@ export function readChannelFrameHead(
   const bad = (found: string) => new PageferryError('bad-stream', `${label}: ${found}`);
   if (stored !== computed)
     throw bad(
-      `head check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or the peer is not a pageferry agent`,
+      (expected === 0 ? tlsRecordReason(bytes) : undefined) ??
+        `head check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or the peer is not a pageferry agent`,
     );
   const from = new WireReader(bytes, label);
   const bodyBytes = from.u32();

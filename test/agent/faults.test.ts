@@ -51,7 +51,7 @@ describe('faults of QEMU', () => {
     );
     const source = await begun(set.agents);
     const reason =
-      /the destination's QEMU closed the connection( \((EPIPE|ECONNRESET)\))?: it rejected the guest, or was stopped; see its log, and compare/;
+      /the destination's QEMU closed the connection( \((EPIPE|ECONNRESET)\))?: it rejected the guest, or was stopped; see its log or standard error, and compare the machine type, memory size, devices and/;
     await expectFailed(set.agents, source, { source: reason, destination: reason });
     await expectWorks(set);
   });

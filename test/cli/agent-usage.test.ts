@@ -165,3 +165,25 @@ test.each(['source', 'destination'])('agent %s --help lists its options and thei
   expect(text.includes('--stats')).toBe(role === 'source');
   expect(text.includes('--allow-initiator')).toBe(role === 'destination');
 });
+
+test.each([
+  [
+    'source',
+    '"migrate_set_capability return-path on"',
+    '"migrate -d unix:PATH"',
+    '"agent migrate" does this in one command',
+    'start post-copy (if postcopy-ram is on)',
+    'a longer downtime-limit of QEMU is lowered to it at the start',
+    'pages in it are not sent',
+    'end a migration when the peer sends or reads no byte for this time',
+  ],
+  [
+    'check',
+    'end the check when the peer sends or reads no byte for this time',
+    "compared by digest with the destination agent's",
+    'Without it the size of the guest is that of --guest or the default',
+  ],
+])('agent %s --help says what the options do', async (name, ...sentences) => {
+  const text = (await cli(['agent', name, '--help'])).stdout.toString().replace(/\s+/g, ' ');
+  for (const sentence of sentences) expect(text).toContain(sentence);
+});

@@ -24,6 +24,8 @@ export interface CheckInput extends KnownFacts {
   readonly base: Uint8Array | undefined;
   /** Why the QEMU of this host cannot be asked, if it should be. */
   readonly qemuProblem?: string | undefined;
+  /** Whether the guest's size is the default: neither the operator nor QEMU named it. */
+  readonly isDefaultSize?: boolean;
   readonly nowMs: number;
 }
 
@@ -72,7 +74,7 @@ export function reportCheck(input: CheckInput): CheckReport {
         ]),
     qemuItem(destination),
     migrationsItem(destination),
-    input.qemuProblem === undefined ? guestItem(destination, guestBytes) : assumedGuestItem(guestBytes),
+    input.qemuProblem === undefined ? guestItem(destination, input) : assumedGuestItem(guestBytes),
     baseItem(input.base, destination.base),
     {
       ...{ name: 'link', status: 'ok' },
@@ -98,8 +100,8 @@ export function expectationText({ advice, facts }: CheckReport): string {
       ? `; QEMU's ${best.mode} would take ${seconds(best.totalMs)}: migrate without the agents`
       : '';
   const percent = Math.round(100 * memory.dataFraction);
-  const writes = dirty ? '' : ' and which writes little';
-  return `a guest of ${sizeText(guestBytes)}, of which ${percent}% is not zero${writes}: ${seconds(agents.totalMs)} with the agents${other}`;
+  const rate = dirty ? '' : ' (dirty rate not known)';
+  return `a guest of ${sizeText(guestBytes)}, of which ${percent}% is not zero${rate}: ${seconds(agents.totalMs)} with the agents${other}`;
 }
 
 function certificateItem(name: string, { name: names, end }: CertificateFacts, nowMs: number): CheckItem {
@@ -151,9 +153,13 @@ function migrationsItem({ migrationsInProgress: count }: DestinationFacts): Chec
   return { name, status: 'warning', text: `${count} at the destination: they share the link and the CPU` };
 }
 
-function guestItem({ maxGuestBytes }: DestinationFacts, guestBytes: number): CheckItem {
+function guestItem(
+  { maxGuestBytes }: DestinationFacts,
+  { guestBytes, isDefaultSize }: CheckInput,
+): CheckItem {
   const name = 'guest size';
-  const text = `${sizeText(guestBytes)}, the destination takes up to ${sizeText(maxGuestBytes)}`;
+  const origin = isDefaultSize ? ' (the default; give --guest SIZE or --qmp ADDRESS)' : '';
+  const text = `${sizeText(guestBytes)}${origin}, the destination takes up to ${sizeText(maxGuestBytes)}`;
   if (guestBytes <= maxGuestBytes) return { name, status: 'ok', text };
   return { name, status: 'failed', text: `${text}: raise --max-guest-memory there` };
 }

@@ -142,7 +142,7 @@ export class QemuConnection {
   closedByQemu(code?: string): PageferryError {
     return new PageferryError(
       'io',
-      `the destination's QEMU closed the connection${code === undefined ? '' : ` (${code})`}: it rejected the guest, or was stopped; see its log, and compare the machine type and the migration capabilities (multifd) of both QEMUs`,
+      `the destination's QEMU closed the connection${code === undefined ? '' : ` (${code})`}: it rejected the guest, or was stopped; see its log or standard error, and compare the machine type, memory size, devices and migration capabilities (multifd) of both QEMUs`,
     );
   }
 

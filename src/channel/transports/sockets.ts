@@ -4,6 +4,7 @@ import { dirname, resolve as resolvePath } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import { socketReason } from '../../page/socket-reason.js';
 import { errorReason } from '../security.js';
+import { plainTcpReason } from '../tls-on-one-side.js';
 import { type Address, addressText, MAX_PATH_BYTES, parsePath } from './address.js';
 import { socketState } from './socket-state.js';
 
@@ -29,7 +30,7 @@ export function whenReady(
       reject(error);
     };
     const onError = (cause: Error) =>
-      fail(new PageferryError('io', `${label}: ${errorReason(cause)}`, { cause }));
+      fail(new PageferryError('io', `${label}: ${plainTcpReason(cause) ?? errorReason(cause)}`, { cause }));
     const onClose = () =>
       fail(new PageferryError('io', `${label}: closed the connection before it was established`));
     const onAbort = () => fail(signal!.reason);

@@ -6,12 +6,14 @@ import {
   checkServerIdentity,
   connect,
   createServer,
+  type PeerCertificate,
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls';
 import { PageferryError } from '../../page/error.js';
 import { identitiesOf } from '../identity.js';
 import { errorReason, type Security } from '../security.js';
+import { plainTcpReason } from '../tls-on-one-side.js';
 import { parseHostPort } from './address.js';
 import { peerOf, startListening } from './sockets.js';
 import type { Transport } from './transport.js';
@@ -31,7 +33,7 @@ export const tls: Transport = {
       port,
       // An IP address must not be sent as a server name; only serverName decides which certificate is right.
       servername: isIP(serverName) ? '' : serverName,
-      checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
+      checkServerIdentity: (_, certificate) => nameError(serverName, certificate),
     });
     return { socket, readyEvent: 'secureConnect' };
   },
@@ -74,11 +76,26 @@ function tlsOptions({ credentials }: Security): SecureContextOptions & {
   };
 }
 
+/** Return the error of a certificate that is not for the expected name: it lists the names that are valid. */
+function nameError(serverName: string, certificate: PeerCertificate): Error | undefined {
+  const cause = checkServerIdentity(serverName, certificate);
+  if (!cause) return undefined;
+  const { subject, subjectaltname = '' } = certificate;
+  const names = subjectaltname === '' ? [] : [subjectaltname];
+  // The common name counts only where there is no DNS name, and never as an IP address.
+  if (!subjectaltname.includes('DNS:'))
+    for (const name of [subject?.CN ?? []].flat()) if (!isIP(name)) names.push(`CN:${name}`);
+  return new Error(
+    `its certificate is for ${names.join(', ') || 'no host'}, not for ${serverName}: give a name that it has with --server-name (serverName), or issue one with this subjectAltName`,
+    { cause },
+  );
+}
+
 function refusal(cause: Error, socket: TLSSocket): PageferryError {
   // Node closes the connection for an invalid certificate, and keeps the reason here.
   const reason = socket.authorizationError
     ? `its certificate is refused: ${socket.authorizationError}`
-    : errorReason(cause);
+    : (plainTcpReason(cause) ?? errorReason(cause));
   // Only the TCP socket below, a private field of Node's, still knows the peer's address.
   const below: unknown = Reflect.get(socket, '_parent');
   return new PageferryError('io', `${peerOf(below instanceof Socket ? below : socket)}: ${reason}`, {

@@ -26,7 +26,11 @@ export const check = defineCommand({
     'tls-key': COMMON_OPTIONS['tls-key'],
     'tls-ca': COMMON_OPTIONS['tls-ca'],
     insecure: COMMON_OPTIONS.insecure,
-    base: { value: 'FILE', help: 'raw memory image that both hosts have', parse: fileName },
+    base: {
+      value: 'FILE',
+      help: "--base of the source agent: compared by digest with the destination agent's",
+      parse: fileName,
+    },
     guest: {
       value: 'SIZE',
       help: "the guest's memory",
@@ -45,11 +49,15 @@ export const check = defineCommand({
       defaultText: "that of --qmp's QEMU, else 300",
     },
     threads: THREADS_OPTION,
-    stall: COMMON_OPTIONS.stall,
+    stall: {
+      ...COMMON_OPTIONS.stall,
+      help: 'end the check when the peer sends or reads no byte for this time',
+    },
     json: { help: 'report as one JSON object' },
   },
   details: [
-    'The options for TLS and the base image are those of "agent source". Asks the destination agent, sends bursts of random bytes for about a second, and packs pages for as long; nothing is migrated. QEMU is asked only with --qmp.',
+    'The options for TLS and the base image are those of "agent source". Asks the destination agent, sends bursts of random bytes for about a second, and packs pages for as long; nothing is migrated.',
+    'QEMU is asked only with --qmp. Without it the size of the guest is that of --guest or the default, and its dirty rate is not known.',
     'Exits with status 0 when a migration can start, 1 when a check failed.',
   ],
   async run({ values, signal }) {
@@ -67,6 +75,7 @@ export const check = defineCommand({
       const guest = await qemu.guest(signal, (message) => warnings.push(message));
       const report = reportCheck({
         ...{ channel, threads, guest, base: base?.digest, qemuProblem: qemu.problem },
+        isDefaultSize: values.qmp === undefined && values.guest === undefined,
         guestBytes: guest?.qemu.guestBytes ?? values.guest ?? DEFAULT_GUEST_BYTES,
         certificate: security.credentials && certificateFacts(security.credentials.certificate),
         packing: await measurePacking('fixed:lz4', threads, MEASURE_MS),

@@ -19,7 +19,11 @@ export const COMMON_OPTIONS = {
   'tls-key': { value: 'FILE', help: "this host's private key, PEM", parse: fileName },
   'tls-ca': { value: 'FILE', help: "authorities that sign the peer's certificate, PEM", parse: fileName },
   insecure: { help: 'plain TCP without authentication, in place of the TLS options' },
-  base: { value: 'FILE', help: 'raw memory image that both hosts have', parse: fileName },
+  base: {
+    value: 'FILE',
+    help: 'raw memory image that both agents have, such as one of a common system: pages in it are not sent',
+    parse: fileName,
+  },
   'memory-limit': {
     value: 'SIZE',
     help: 'memory for pages that were sent; the smaller limit of both agents is used',
@@ -40,7 +44,7 @@ export const COMMON_OPTIONS = {
   },
   stall: {
     value: 'SECONDS',
-    help: 'end a migration after this time without a byte received from the peer or read by it',
+    help: 'end a migration when the peer sends or reads no byte for this time',
     parse: wholeNumber(1, 3600),
     default: '30',
   },

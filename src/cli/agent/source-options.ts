@@ -26,12 +26,12 @@ export const SOURCE_OPTIONS = {
   },
   'max-total': {
     value: 'SECONDS',
-    help: 'act on QEMU when a migration would take longer; with --qmp',
+    help: "when a migration would take longer: raise QEMU's downtime-limit, at most to --max-downtime; else start post-copy (if postcopy-ram is on); else throttle the guest faster (if auto-converge is on); with --qmp",
     parse: wholeNumber(1, 1_000_000),
   },
   'max-downtime': {
     value: 'MS',
-    help: "limit of the downtime; QEMU's own limit may be raised to it; with --qmp",
+    help: 'limit of the downtime: a longer downtime-limit of QEMU is lowered to it at the start; where pre-copy does not end, a shorter one is raised, at most to it, and then as with --max-total; with --qmp',
     parse: wholeNumber(1, 2_000_000),
   },
   stats: { value: 'FILE', help: 'append one JSON line a round; - for standard output', parse: fileName },

@@ -15,7 +15,10 @@ export const source = defineCommand({
     },
     ...SOURCE_OPTIONS,
   },
-  details: AGENT_DETAILS,
+  details: [
+    'Start "agent destination" first. Then enter in the monitor of this host\'s QEMU: "migrate_set_capability return-path on" and "migrate -d unix:PATH", with the PATH of --listen. "agent migrate" does this in one command.',
+    ...AGENT_DETAILS,
+  ],
   stopMs: STOP_MS,
   async run({ values, signal }) {
     await runSource(values, { listen: values.listen, signal });

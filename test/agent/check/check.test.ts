@@ -65,6 +65,17 @@ test('a QEMU that does not listen, and a guest that is too large: exit status 1'
   expect(run.stderr).toMatch(/not ready for a migration: QEMU at the destination, guest size\n$/);
 });
 
+test('without --qmp: the size is the default or that of --guest, and the dirty rate is not known', async () => {
+  const agents = await ready();
+  const byDefault = await cli(check(agents.port, '64M').slice(0, -2));
+  expect(byDefault.stdout.toString()).toMatch(
+    /^(ok|failed) +guest size +4 GiB \(the default; give --guest SIZE or --qmp ADDRESS\), the destination/m,
+  );
+  const given = (await done(check(agents.port, '64M'))).stdout.toString();
+  expect(given).toMatch(/^ok +guest size +64 MiB, the destination takes/m);
+  expect(given).toMatch(/^ready: a guest of 64 MiB, of which \d+% is not zero \(dirty rate not known\): /m);
+});
+
 test('no agent at the address', async () => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

@@ -66,16 +66,7 @@ const ENGINE_MAY_IMPORT = {
   'page-reader': ['unpack', 'frame', 'decode'],
   live: ['unpack', 'threads', 'pack', 'frame', 'decode'],
 };
-const engineRules = Object.entries(ENGINE_MAY_IMPORT).map(([part, others]) => ({
-  name: `engine-${part}-imports`,
-  comment: `src/engine/${part} may import of src/engine: ${others.join(', ') || 'nothing'}`,
-  severity: 'error',
-  from: { path: `^src/engine/${part}/` },
-  to: {
-    path: '^src/engine/',
-    pathNot: `^src/engine/(${[part, ...others].join('|')})/|^src/engine/(options|life-cycle)[.]ts$`,
-  },
-}));
+const engineRules = partRules('engine', ENGINE_MAY_IMPORT, '(options|life-cycle)');
 
 // Which part of src/agent may import which. Its files beside the parts may be imported by every part.
 const AGENT_MAY_IMPORT = {
@@ -92,16 +83,21 @@ const AGENT_MAY_IMPORT = {
   guest: ['flow'],
   'warm-up': ['flow', 'multifd', 'source', 'destination'],
 };
-const agentRules = Object.entries(AGENT_MAY_IMPORT).map(([part, others]) => ({
-  name: `agent-${part}-imports`,
-  comment: `src/agent/${part} may import of src/agent: ${others.join(', ') || 'nothing'}`,
-  severity: 'error',
-  from: { path: `^src/agent/${part}/` },
-  to: {
-    path: '^src/agent/',
-    pathNot: `^src/agent/(${[part, ...others].join('|')})/|^src/agent/[^/]+[.]ts$`,
-  },
-}));
+const agentRules = partRules('agent', AGENT_MAY_IMPORT, '[^/]+');
+
+/** Rules for the parts of a folder. `shared`: its files beside the parts that every part may import. */
+function partRules(folder, mayImport, shared) {
+  return Object.entries(mayImport).map(([part, others]) => ({
+    name: `${folder}-${part}-imports`,
+    comment: `src/${folder}/${part} may import of src/${folder}: ${others.join(', ') || 'nothing'}`,
+    severity: 'error',
+    from: { path: `^src/${folder}/${part}/` },
+    to: {
+      path: `^src/${folder}/`,
+      pathNot: `^src/${folder}/(${[part, ...others].join('|')})/|^src/${folder}/${shared}[.]ts$`,
+    },
+  }));
+}
 
 module.exports = {
   forbidden: [

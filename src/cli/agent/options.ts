@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { type Address, parseAddress, parseTcpAddress } from '../../channel/transports/address.js';
 import type { Values } from '../option-table.js';
+import { THREADS_OPTION as PACKING_THREADS } from '../threads.js';
 import { byteCount, fileName, fromRegistry, wholeNumber } from '../values.js';
 
 /** A UNIX socket or a TCP address. */
@@ -66,9 +67,7 @@ export const PEER_OPTIONS = {
 } as const;
 
 export const THREADS_OPTION = {
-  value: 'N',
-  help: 'threads that pack, 1 to 16',
-  parse: wholeNumber(1, 16),
+  ...PACKING_THREADS,
   defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
 } as const;
 

@@ -158,9 +158,11 @@ export interface Looks {
   readonly duplicates: boolean;
   /** Store sketches of pages, so that later pages can find them as similar pages (`PageView.hasSimilar`). */
   readonly similar: boolean;
+  /** Whether `choose` uses previous versions of pages (`PageView.hasVersion`). Absent: it does. */
+  readonly versions?: boolean | undefined;
   /**
-   * The choice for every page of the segment without a previous version and a similar page. The engine then
-   * does not call `choose` for runs of pages that can have neither. Absent: it calls `choose` for every page.
+   * The choice for every page of the segment for which no previous version and no similar page is used. The
+   * engine then does not call `choose` for runs of such pages. Absent: it calls `choose` for every page.
    */
   readonly uniformChoice?: UniformChoice | undefined;
 }

@@ -41,33 +41,50 @@ test.each([[fixed('raw')], [fixed('lz4')], [fixed('zstd')], [fixed('zstd', 1)]])
   },
 );
 
+/** As `image`, with new pages where it has zero pages. */
+const grown = image.slice();
+for (const seed of [20, 21, 22]) grown.set(guestImage(PAGE, seed), 20 * seed * PAGE);
+
 test.each([
-  ['one image', [image], false, true],
-  ['an image with a parent', [image, changed], false, false],
-  ['an image whose similar pages are searched', [image], true, false],
-])('looks with a uniform choice, %s: the bytes that single pages give', async (_, all, similar, hasRuns) => {
-  let calls = 0;
+  { name: 'one image', images: [image], similar: true, looks: { similar: false }, hasRuns: true },
+  { name: 'similar pages', images: [image], similar: true, looks: { similar: true }, hasRuns: false },
+  { name: 'no index', images: [image], similar: false, looks: { similar: true }, hasRuns: true },
+  { name: 'versions', images: [image, grown], similar: false, looks: { similar: false }, hasRuns: false },
+  {
+    name: 'unused versions',
+    images: [image, grown],
+    similar: true,
+    looks: { similar: false, versions: false },
+    hasRuns: true,
+  },
+])('looks with a uniform choice, $name: the bytes that single pages give', async (row) => {
+  const { images, similar, looks, hasRuns } = row;
   const packed = async (uniformChoice?: 'group') => {
-    calls = 0;
+    let calls = 0;
     const strategy: Strategy = {
       name: 'looking',
       groupBytes: () => 65_536 + PAGE,
-      looks: () => ({ duplicates: true, similar, uniformChoice }),
-      choose() {
-        calls++;
+      // Only the last image's pages may be in runs.
+      looks: ({ progress }) => ({
+        duplicates: true,
+        ...looks,
+        uniformChoice: progress?.image === images.length - 1 ? uniformChoice : undefined,
+      }),
+      choose(_, { progress }) {
+        if (progress?.image === images.length - 1) calls++;
         return 'group';
       },
       pack: () => ({ name: 'lz4' }),
     };
-    const images = all.map((bytes, i) => bytesSource(bytes, `${i}`));
-    const { bytes } = await encoded(images, { similar, deltaBudgetBytes: 0, strategy });
+    const sources = images.map((bytes, i) => bytesSource(bytes, `${i}`));
+    const { bytes } = await encoded(sources, { similar, deltaBudgetBytes: 0, strategy });
     return { bytes, calls };
   };
   const [inRuns, onePageACall] = [await packed('group'), await packed()];
   expect(Buffer.compare(inRuns.bytes, onePageACall.bytes)).toBe(0);
-  expect(Buffer.compare((await decoded(inRuns.bytes)).images[0]!, image)).toBe(0);
+  const restored = (await decoded(inRuns.bytes)).images;
+  for (const [i, wanted] of images.entries()) expect(Buffer.compare(restored[i]!, wanted)).toBe(0);
   if (hasRuns) expect(inRuns.calls).toBeLessThan(onePageACall.calls / 2);
-  // The first image has no parent.
-  else if (!similar) expect(inRuns.calls).toBeGreaterThan(0);
   else expect(inRuns.calls).toBe(onePageACall.calls);
+  expect(onePageACall.calls).toBeGreaterThan(20);
 });

@@ -55,8 +55,6 @@ export class ImageEncoder {
   private readonly parentImage: ReferenceImage | undefined;
   /** Whether runs of new pages can be added at once. */
   private readonly canHaveRuns: boolean;
-  /** Whether `Looks.uniformChoice` holds for all new pages: none has a previous version or a similar page. */
-  private readonly canLookForRuns: boolean;
   /** The choice for all new pages of the current chunk; absent: the strategy chooses page by page. */
   private uniformChoice: UniformChoice | undefined;
 
@@ -69,7 +67,6 @@ export class ImageEncoder {
     this.coder = new PageCoder(context);
     this.parentImage = parent === undefined ? undefined : context.references.image(parent);
     this.canHaveRuns = context.index !== undefined && own.source !== undefined;
-    this.canLookForRuns = this.parentImage === undefined && !context.similar;
     this.lookUps = new LookUps(context, number, own.digests);
   }
 
@@ -83,8 +80,7 @@ export class ImageEncoder {
     this.context.digest.add(chunk.digests, count);
     this.own.digests.append(chunk.digests, count);
     this.lookUps.begin(chunk, count, this.nextPage, this.duplicatesInside + this.duplicatesBetween);
-    const looked = this.canLookForRuns ? this.lookUps.looks.uniformChoice : undefined;
-    this.uniformChoice = this.canHaveRuns ? (this.context.strategy.uniformChoice ?? looked) : undefined;
+    this.uniformChoice = this.canHaveRuns ? this.choiceOfRuns() : undefined;
     this.coder.setPages(chunk, chunk);
     const minPages = count * this.context.minHeldShare();
     if (minPages > count || this.newPages(chunk, count) < minPages) this.coder.copyPages();
@@ -111,6 +107,14 @@ export class ImageEncoder {
       if (limits.isFull(frame)) break;
     }
     return i - first;
+  }
+
+  /** Return the choice for all new pages of the chunk; undefined if some may be coded as deltas. */
+  private choiceOfRuns(): UniformChoice | undefined {
+    const { context, parentImage } = this;
+    const { similar, versions = true, uniformChoice } = this.lookUps.looks;
+    const hasDeltas = (versions && parentImage !== undefined) || (similar && context.similar);
+    return context.strategy.uniformChoice ?? (hasDeltas ? undefined : uniformChoice);
   }
 
   /** Return the kind of page `i` of the chunk, `page` of the image. */

@@ -47,7 +47,6 @@ export class PageChoice {
     const bytesMs = (8000 * price) / state.linkBitsPerSecond;
     const packMs = packed.msOf(pageBytes) / coresOf(state);
     const deltaBytes = packed.savedBy(INITIAL_DELTA_RATIO * pageBytes, pageBytes);
-    this.versions.decide(nowMs, bytesMs, packMs, deltaBytes);
     this.profiles.decide(nowMs, bytesMs, packMs, 0);
     return {
       duplicates: this.duplicates.decide(
@@ -57,6 +56,7 @@ export class PageChoice {
         packed.bytesOf(pageBytes),
       ),
       similar: this.similar.decide(nowMs, bytesMs, packMs, deltaBytes),
+      versions: this.versions.decide(nowMs, bytesMs, packMs, deltaBytes),
       uniformChoice: this.canProfile(state) ? undefined : 'group',
     };
   }

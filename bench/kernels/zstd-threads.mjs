@@ -1,5 +1,6 @@
 // zstd level 1 in groups of 1 MiB: two workers with our kernels against Node's zstd (22.15 and later) on two
 // of its own threads, called as the engine calls it. Wall time; two threads work in both cases.
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import zlib from 'node:zlib';
 import { loadZstd } from '../../dist/index.js';
@@ -73,9 +74,8 @@ export async function raceZstdThreads(image, pages, rounds) {
   }
 }
 
-function reply(worker) {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  });
+/** Resolve with the worker's next message. @throws the worker's error */
+async function reply(worker) {
+  const [message] = await once(worker, 'message');
+  return message;
 }

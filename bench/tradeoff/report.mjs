@@ -3,6 +3,7 @@
 
 import { print, printTable, verdict } from '../kernels/suite.mjs';
 import { geometricMean } from '../kernels/targets.mjs';
+import { median } from '../race.mjs';
 
 /** Targets for adaptive: its pipelined time relative to that of other strategies. */
 const TARGETS = { best: 1.03, raw: 1.02, mixed: 0.95 };
@@ -53,21 +54,16 @@ function printTimes(rows, links) {
 
 /**
  * Compare adaptive with raw and with the best fixed strategy, which is known only afterwards, for the rows of
- * one workload and link.
+ * one workload and link. A ratio is the median of the ratios in each round, since the machine's speed changes
+ * between rounds.
  */
 function against(rows) {
   const fixed = rows.filter(({ strategy }) => strategy.startsWith('fixed:'));
   const best = fixed.reduce((a, b) => (b.pipelinedMs < a.pipelinedMs ? b : a));
   const raw = fixed.find(({ strategy }) => strategy === 'fixed:raw');
-  const { workload, isMixed, link, pipelinedMs } = rows.find(({ strategy }) => strategy === 'adaptive');
-  return {
-    workload,
-    isMixed,
-    link,
-    best,
-    ofBest: pipelinedMs / best.pipelinedMs,
-    ofRaw: pipelinedMs / raw.pipelinedMs,
-  };
+  const { workload, isMixed, link, roundsMs } = rows.find(({ strategy }) => strategy === 'adaptive');
+  const ratioTo = (other) => median(roundsMs.map((ms, round) => ms / other.roundsMs[round]));
+  return { workload, isMixed, link, best, ofBest: ratioTo(best), ofRaw: ratioTo(raw) };
 }
 
 export function printSummary(rows) {
@@ -85,13 +81,13 @@ export function printSummary(rows) {
   }
 }
 
-function summarize(what, compared, ratio, target) {
+function summarize(label, compared, ratio, target) {
   const worst = compared.reduce((a, b) => (b[ratio] > a[ratio] ? b : a));
   const within = compared.filter((pair) => pair[ratio] <= target).length;
   const mean = geometricMean(compared.map((pair) => pair[ratio]));
   const { text } = verdict(worst[ratio], target, { atMost: true });
   print(
-    `  ${what}: worst ${worst[ratio].toFixed(3)} (${worst.workload}, ${worst.link}), geometric mean ${mean.toFixed(3)}, ${within} of ${compared.length} within the target; ${text}`,
+    `  ${label}: worst ${worst[ratio].toFixed(3)} (${worst.workload}, ${worst.link}), geometric mean ${mean.toFixed(3)}, ${within} of ${compared.length} within the target; ${text}`,
   );
 }
 

@@ -105,7 +105,7 @@ async function measure(image, options) {
     if (reason) print(`\n  ${name}: skipped, ${reason}`);
     else
       for (const link of links) {
-        print(`\n  ${name}, ${STATES[name].what}, ${link.text}`);
+        print(`\n  ${name}, ${STATES[name].description}, ${link.text}`);
         rows.push(...(await measureCell({ image, bytesIn, state: name, link }, options)));
       }
   }

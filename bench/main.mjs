@@ -26,7 +26,7 @@ const SUITES = {
 const asksForHelp =
   ['help', '--help', '-h'].includes(suite) || argv.includes('--help') || argv.includes('-h');
 if (asksForHelp || !Object.hasOwn(SUITES, suite)) {
-  const lines = Object.entries(SUITES).map(([name, what]) => `  ${name.padEnd(14)}${what}`);
+  const lines = Object.entries(SUITES).map(([name, description]) => `  ${name.padEnd(14)}${description}`);
   process.stdout.write(
     `npm run bench -- SUITE [--quick] [--traces DIR] [--runs N] [--json FILE]\n\n${lines.join('\n')}\n`,
   );

@@ -138,7 +138,7 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
   const idleMs = of((one) => one.idleMs);
   const totalMs = of((one) => one.totalMs);
   const lines = [
-    ...Object.entries(STAGES).map(([stage, what]) => [stage, what, stageMs(stage)]),
+    ...Object.entries(STAGES).map(([stage, description]) => [stage, description, stageMs(stage)]),
     ['waiting', 'waiting for the file', idleMs],
     ['clock', 'clock', of((one) => one.clockMs)],
     // Waiting is not a stage: subtract it from the outermost one.
@@ -166,7 +166,7 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
   printTable(
     ['stage', 'ms', 'µs per page', 'share'],
     [
-      ...lines.map(([, what, ms]) => [what, ...figures(ms, summary.pages, totalMs)]),
+      ...lines.map(([, description, ms]) => [description, ...figures(ms, summary.pages, totalMs)]),
       ['total', ...figures(totalMs, summary.pages, totalMs)],
     ],
   );

@@ -28,7 +28,7 @@ async function directions(mebibytes) {
   const rows = [];
   const link = { bitsPerSecond: 1e9, rttMs: RTT_MS };
   for (const { technique, kind, paper } of CLAIMS) {
-    const { what, guest } = kindOfGuest(kind, mebibytes);
+    const { description, guest } = kindOfGuest(kind, mebibytes);
     const one = async (name) =>
       await simulate({ guest, technique: name, link, downtimeLimitMs: NO_LIMIT_MS });
     const plain = await one('pre-copy');
@@ -38,7 +38,7 @@ async function directions(mebibytes) {
       part: 'directions',
       technique,
       kind,
-      what,
+      description,
       paper,
       bytes: share('bytes'),
       totalMs: share('totalMs'),

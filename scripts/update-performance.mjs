@@ -90,8 +90,8 @@ function targetTable() {
         ? `${match.mean < atLeast ? '**' : ''}${rounded(match.mean)}${match.mean < atLeast ? '**' : ''}`
         : '–';
     });
-    const what = `${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`}${of ? `, ${of}` : ''}, ${set}`;
-    lines.push(`| ${what} | ${peer} | ${atLeast} | ${cells.join(' | ')} |`);
+    const description = `${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`}${of ? `, ${of}` : ''}, ${set}`;
+    lines.push(`| ${description} | ${peer} | ${atLeast} | ${cells.join(' | ')} |`);
   }
   return lines.join('\n');
 }

@@ -22,14 +22,21 @@ function directions() {
     '| technique | guest | paper, against pre-copy | did not converge | data | time | downtime |',
     '|---|---|---|---|---:|---:|---:|',
   ];
-  for (const { technique, what, paper, bytes, totalMs, downtimeMs, remark, plainRemark } of rows.filter(
-    ({ part }) => part === 'directions',
-  )) {
+  for (const {
+    technique,
+    description,
+    paper,
+    bytes,
+    totalMs,
+    downtimeMs,
+    remark,
+    plainRemark,
+  } of rows.filter(({ part }) => part === 'directions')) {
     const which = remark ? (plainRemark ? 'both' : 'technique') : plainRemark ? 'pre-copy' : '';
     const shares = [bytes, totalMs, downtimeMs]
       .map((share) => share.toFixed(share < 0.1 ? 3 : 2))
       .join(' | ');
-    lines.push(`| ${technique} | ${what} | ${paper} | ${which} | ${shares} |`);
+    lines.push(`| ${technique} | ${description} | ${paper} | ${which} | ${shares} |`);
   }
   return lines.join('\n');
 }

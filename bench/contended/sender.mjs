@@ -12,15 +12,15 @@ const LIMITED = 'exec "$@" < "$0"';
 
 /** States of the CPU: what comes before the command, and what happens beside it. `begin` returns its end. */
 export const STATES = {
-  free: { what: 'nothing beside it' },
+  free: { description: 'nothing beside it' },
   'one-core': {
-    what: 'one core (taskset -c 0)',
+    description: 'one core (taskset -c 0)',
     prefix: ['taskset', '-c', '0'],
     missing: () => missingTool('taskset'),
   },
-  busy: { what: `${BUSY_LOOPS} busy loops beside it`, begin: beginBusyLoops },
+  busy: { description: `${BUSY_LOOPS} busy loops beside it`, begin: beginBusyLoops },
   stopped: {
-    what: `stopped for ${STOPPED_MS} of every ${PERIOD_MS} ms (SIGSTOP, SIGCONT)`,
+    description: `stopped for ${STOPPED_MS} of every ${PERIOD_MS} ms (SIGSTOP, SIGCONT)`,
     begin: beginStopping,
   },
 };

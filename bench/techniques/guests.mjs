@@ -79,8 +79,8 @@ const KINDS = {
 
 /** Returns the guest of a kind, and its description. */
 export function kindOfGuest(kind, mebibytes) {
-  const [what, options] = KINDS[kind];
-  return { what, guest: guest(kind, options, mebibytes) };
+  const [description, options] = KINDS[kind];
+  return { description, guest: guest(kind, options, mebibytes) };
 }
 
 /** Returns the guests on which all techniques are compared. */

@@ -10,7 +10,7 @@ const TARGETS = { best: 1.03, raw: 1.02, mixed: 0.95 };
 const MIB = 1 << 20;
 
 export function printWorkload({ workload, images, rows, links, rounds, threads, bytesIn, pages }) {
-  print(`\n${workload.name}: ${workload.what}`);
+  print(`\n${workload.name}: ${workload.description}`);
   print(
     `  ${images.length} images, ${(bytesIn / MIB).toFixed(0)} MiB, ${pages} pages; ${threads} threads; all images verified; medians of ${rounds}`,
   );

@@ -15,7 +15,7 @@ const PAGES = {
 
 export const cacheHeavy = {
   name: 'cache-heavy',
-  what: 'a guest full of page cache: text, programs, compressed files; some are replaced',
+  description: 'a guest full of page cache: text, programs, compressed files; some are replaced',
   images: (options) =>
     guestImages(
       PAGES,

@@ -5,7 +5,7 @@ const ORDERS = 400_000;
 
 export const database = {
   name: 'database',
-  what: 'SQLite in WebAssembly: a shop’s database through transactions',
+  description: 'SQLite in WebAssembly: a shop’s database through transactions',
   async *images({ mebibytes = 64, seed = 2026 } = {}) {
     const orders = Math.round((ORDERS * mebibytes) / 64);
     const rounds = [

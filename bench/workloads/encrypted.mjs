@@ -4,7 +4,7 @@ const PAGES = { zero: 4, random: 88, heap: 4, structs: 2, code: 2 };
 
 export const encrypted = {
   name: 'encrypted',
-  what: 'a guest whose memory looks random: encrypted buffers and files; some are rewritten',
+  description: 'a guest whose memory looks random: encrypted buffers and files; some are rewritten',
   images: (options) =>
     guestImages(
       PAGES,

@@ -16,7 +16,7 @@ export function fileWorkloads(paths, traces) {
   }
   return series.map(([name, files]) => ({
     name,
-    what: files.length === 1 ? files[0] : `${files.length} images`,
+    description: files.length === 1 ? files[0] : `${files.length} images`,
     async *images() {
       for (const file of files) yield { name: basename(file), bytes: readImage(file) };
     },

@@ -4,7 +4,7 @@ const PAGES = { zero: 58, copy: 8, code: 10, heap: 8, structs: 5, text: 5, stack
 
 export const idle = {
   name: 'idle',
-  what: 'an idle guest: most pages are zero or duplicates, few are written',
+  description: 'an idle guest: most pages are zero or duplicates, few are written',
   images: (options) =>
     guestImages(
       PAGES,

@@ -1,4 +1,4 @@
-// Workloads of the suites that measure over links: `{ name, what, images(options), unavailable?() }`.
+// Workloads of the suites that measure over links: `{ name, description, images(options), unavailable?() }`.
 // `images` yields `{ name, bytes }`, snapshots of one memory over time, of about `mebibytes` MiB each.
 // `unavailable` returns the reason if the workload cannot run on this machine.
 import { badOption } from '../kernels/suite.mjs';

@@ -14,7 +14,7 @@ export const mixedDatabaseCache = mixed(database, cacheHeavy);
 function mixed(one, other) {
   return {
     name: `mixed:${one.name}+${other.name}`,
-    what: `two guests in one stream, ${one.name} and ${other.name}, alternating every few MiB`,
+    description: `two guests in one stream, ${one.name} and ${other.name}, alternating every few MiB`,
     isMixed: true,
     async *images(options) {
       const [first, second] = [one, other].map((workload) => workload.images(options));

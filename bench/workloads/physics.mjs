@@ -9,7 +9,7 @@ const STEPS = 12;
 
 export const physics = {
   name: 'physics',
-  what: 'Rapier in WebAssembly: thousands of bodies that fall, collide and come to rest',
+  description: 'Rapier in WebAssembly: thousands of bodies that fall, collide and come to rest',
   async *images({ mebibytes = 64 } = {}) {
     const { memory } = await withMemory(() => RAPIER.init());
     const world = new RAPIER.World({ x: 0, y: -9.81, z: 0 });

@@ -9,7 +9,7 @@ const SNAPSHOTS = 3;
 
 export const ownProcess = {
   name: 'process',
-  what: 'the memory of this process while it changes a heap of objects',
+  description: 'the memory of this process while it changes a heap of objects',
   unavailable: () =>
     process.platform === 'linux'
       ? undefined

@@ -41,7 +41,8 @@ function work(turns) {
 
 export const scripting = {
   name: 'scripting',
-  what: 'QuickJS in WebAssembly: a program that builds and changes a heap of objects, strings and arrays',
+  description:
+    'QuickJS in WebAssembly: a program that builds and changes a heap of objects, strings and arrays',
   async *images({ mebibytes = 64, seed = 2026 } = {}) {
     const { program, memory } = await withMemory(() => newQuickJSWASMModuleFromVariant(variant));
     const context = program.newContext();

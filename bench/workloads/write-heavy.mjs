@@ -46,7 +46,7 @@ function appendLog(guest) {
 
 export const writeHeavy = {
   name: 'write-heavy',
-  what: 'a guest that writes: counters and records change in most of their pages, logs grow',
+  description: 'a guest that writes: counters and records change in most of their pages, logs grow',
   images: (options) =>
     guestImages(
       PAGES,

@@ -17,7 +17,7 @@ for (const [command, kib] of [
   ['store-list', 48],
   ['pack', 507],
   ['unpack', 490],
-  ['store', 552],
+  ['store', 554],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);
 check('report page', readFileSync('dist/report-page.js').length, 576 * KIB);

@@ -5,6 +5,7 @@ import { JSON_OPTION } from '../json-option.js';
 import { printErrorLine, printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { decimal } from '../values.js';
+import { interruptedText } from './free-space.js';
 import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const gc = defineCommand({
@@ -28,16 +29,15 @@ export const gc = defineCommand({
     const report = await withStore(values, (store) =>
       store.gc({ ...writerOptions(values, signal), freeShare: values['free-share'] }),
     );
-    const { removedFrames, removedPacks, bytesBefore, bytesAfter, damagedPacks } = report;
+    const { removedFrames, removedPacks, bytesBefore, bytesAfter, interruptedBytes, damagedPacks } = report;
     for (const pack of damagedPacks)
       printErrorLine(
         `pageferry: note: ${packFileName(pack)}: damaged, not rewritten; run store check --read-data`,
       );
-    printOut(
-      values.json
-        ? `${JSON.stringify(report)}\n`
-        : `${countText(removedFrames, 'frame')} and ${countText(removedPacks, 'pack')} removed: ${bytesText(bytesBefore)} before, ${bytesText(bytesAfter)} after\n`,
-    );
+    if (values.json) return printOut(`${JSON.stringify(report)}\n`);
+    const removed = `${countText(removedFrames, 'frame')} and ${countText(removedPacks, 'pack')} removed`;
+    const interrupted = interruptedBytes > 0 ? `, and ${interruptedText(interruptedBytes)}` : '';
+    printOut(`${removed}${interrupted}: ${bytesText(bytesBefore)} before, ${bytesText(bytesAfter)} after\n`);
   },
 });
 

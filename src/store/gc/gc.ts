@@ -6,6 +6,7 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { Checks, MAX_PAYLOAD_BYTES } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
+import type { WriterOptions } from '../options.js';
 import { PackFiles, packPath } from '../pack-files.js';
 import { PackWriter } from '../pack-writer.js';
 import { SingleFrameReader } from '../read/single-frame.js';
@@ -27,6 +28,8 @@ export interface GcReport {
   /** Bytes of pack files before and after. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Bytes of `bytesBefore` that killed writers had left. */
+  readonly interruptedBytes: number;
   readonly removedPacks: number;
   /** Packs that were not rewritten, because frames of them are damaged; `check` names the damage. */
   readonly damagedPacks: readonly number[];
@@ -34,20 +37,21 @@ export interface GcReport {
 
 /**
  * Remove the frames that no snapshot needs, and rewrite packs with much free space. Each pack is one
- * transaction: after a crash, the next collection continues with the remaining packs.
+ * transaction: after a crash, the next collection continues with the remaining packs. `interruptedBytes`: those
+ * of killed writers, which are removed already.
  * @throws PageferryError; the reason of `signal`
  */
 export async function collectGarbage(
   store: StoreContext,
-  { freeShare = DEFAULT_FREE_SHARE }: GcOptions,
-  signal: AbortSignal | undefined,
+  { freeShare = DEFAULT_FREE_SHARE, signal }: GcOptions & WriterOptions,
+  interruptedBytes: number,
 ): Promise<GcReport> {
   const { db } = store;
   const yieldIfDue = createYielder();
   const live = await liveFrames(db, yieldIfDue);
   await keepDigests(db, live, yieldIfDue);
   const packs = await framesOfPacks(db, live, yieldIfDue);
-  const bytesBefore = totalBytes(store);
+  const bytesBefore = totalBytes(store) + interruptedBytes;
   const mover = await FrameMover.create(store);
   const damagedPacks: number[] = [];
   let [removedFrames, removedPacks] = [0, 0];
@@ -68,7 +72,8 @@ export async function collectGarbage(
     mover.close();
   }
   await removeDeadFeatures(db, live, yieldIfDue);
-  return { removedFrames, removedPacks, bytesBefore, bytesAfter: totalBytes(store), damagedPacks };
+  const bytesAfter = totalBytes(store);
+  return { removedFrames, removedPacks, bytesBefore, bytesAfter, interruptedBytes, damagedPacks };
 }
 
 function totalBytes({ db }: StoreContext): number {

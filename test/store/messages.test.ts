@@ -131,6 +131,27 @@ test('rm and prune print what is removed and what gc frees', async () => {
   await store.close();
 });
 
+test('gc prints the bytes that packs below the free share keep, and the command that frees them', async () => {
+  const dir = await newStore();
+  fs.writeFileSync(file('noise-a'), noise(16, 1));
+  fs.writeFileSync(file('noise-b'), noise(80, 2));
+  await text('put', '-s', dir, file('noise-a'));
+  await text('put', '-s', dir, file('noise-b'));
+  const { unusedBytes } = JSON.parse(await text('rm', '-s', dir, 'noise-a', '--json'));
+  expect(unusedBytes).toBeGreaterThan(16 * PAGE);
+  const kept = (share: string) =>
+    new RegExp(
+      `^\\d+ frames? and 0 packs removed: .*\n6\\d\\.\\d KiB stay unused, in packs with a free share of at most ${share}; ` +
+        'store gc --free-share 0 frees them\n$',
+    );
+  expect(await text('gc', '-s', dir)).toMatch(kept('0.2'));
+  // The frames are removed already, their bytes are not.
+  expect(await text('gc', '-s', dir, '--free-share', '1')).toMatch(kept('1'));
+  expect(JSON.parse(await text('gc', '-s', dir, '--json')).unusedBytes).toBe(unusedBytes);
+  expect(await text('gc', '-s', dir, '--free-share', '0')).toMatch(/^0 frames and 1 pack removed: .*\n$/);
+  expect(JSON.parse(await text('gc', '-s', dir, '--json')).unusedBytes).toBe(0);
+});
+
 test('damage is reported with the store, the snapshot and the command that finds all of it', async () => {
   const dir = await newStore();
   await text('put', '-s', dir, file('first'));

@@ -18,7 +18,7 @@ import { liveFrames } from './live-frames.js';
 
 /** Options of `Store.gc`. */
 export interface GcOptions {
-  /** Rewrite packs of which at least this share is free, 0 … 1; default 0.2. */
+  /** Rewrite packs of which more than this share is free, 0 … 1; default 0.2. */
   readonly freeShare?: number;
 }
 
@@ -31,6 +31,8 @@ export interface GcReport {
   /** Bytes of `bytesBefore` that killed writers had left. */
   readonly interruptedBytes: number;
   readonly removedPacks: number;
+  /** Bytes that no snapshot needs, in packs whose free share is too small for them to be rewritten. */
+  readonly unusedBytes: number;
   /** Packs that were not rewritten, because frames of them are damaged; `check` names the damage. */
   readonly damagedPacks: readonly number[];
 }
@@ -54,17 +56,18 @@ export async function collectGarbage(
   const bytesBefore = totalBytes(store) + interruptedBytes;
   const mover = await FrameMover.create(store);
   const damagedPacks: number[] = [];
-  let [removedFrames, removedPacks] = [0, 0];
+  let [removedFrames, removedPacks, unusedBytes] = [0, 0, 0];
   try {
     // Rewriting a pack needs space for its live frames first: on a full disk, other packs can make it.
     for (const [number, frames] of [...packs].sort(([, a], [, b]) => a.liveBytes - b.liveBytes)) {
       throwIfAborted(signal);
       removedFrames += frames.dead.length;
       const bytes = db.pack(number)?.bytes ?? 0;
-      const { isRewritten } = freeBytesOf(bytes, frames, freeShare);
+      const { freeBytes, isRewritten } = freeBytesOf(bytes, frames, freeShare);
       if (isRewritten && (await mover.rewrite(number, frames, signal))) removedPacks++;
       else {
         if (isRewritten) damagedPacks.push(number);
+        else unusedBytes += Math.max(0, freeBytes);
         db.transaction(() => removeFrames(store, frames.dead));
       }
     }
@@ -73,7 +76,15 @@ export async function collectGarbage(
   }
   await removeDeadFeatures(db, live, yieldIfDue);
   const bytesAfter = totalBytes(store);
-  return { removedFrames, removedPacks, bytesBefore, bytesAfter, interruptedBytes, damagedPacks };
+  return {
+    removedFrames,
+    removedPacks,
+    unusedBytes,
+    bytesBefore,
+    bytesAfter,
+    interruptedBytes,
+    damagedPacks,
+  };
 }
 
 function totalBytes({ db }: StoreContext): number {

@@ -15,7 +15,7 @@ export interface StoreStats {
   /** Committed bytes of the pack files, and bytes of the database. */
   readonly packBytes: number;
   readonly databaseBytes: number;
-  /** Further bytes of pack files, which killed writers have left; the next writer, such as `gc`, removes them. */
+  /** Further bytes of pack files, which killed writers have left; the next writer removes them. */
   readonly interruptedBytes: number;
 }
 

@@ -39,8 +39,8 @@ export interface GcReport {
 
 /**
  * Remove the frames that no snapshot needs, and rewrite packs with much free space. Each pack is one
- * transaction: after a crash, the next collection continues with the remaining packs. `interruptedBytes`: those
- * of killed writers, which are removed already.
+ * transaction: after a crash, the next collection continues with the remaining packs. `interruptedBytes`:
+ * those of killed writers, which are removed already.
  * @throws PageferryError; the reason of `signal`
  */
 export async function collectGarbage(

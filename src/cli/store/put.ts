@@ -58,7 +58,7 @@ export const put = defineCommand({
   details: [
     'Of several images, each but the first has the previous one as its parent. Pages that the store has are not stored again, whatever the parent is.',
     "With --diff-of, each image but the first is a diff of the one before (Firecracker's diff snapshots); each is stored whole, so that no snapshot needs another. Needs the package koffi.",
-    'A packed stream or another compressed file is refused, because no page of it is found twice, and a truncated core or dump, because its memory is not complete; --format raw stores their bytes.',
+    'A packed stream or another compressed file is refused, because no page of it is found twice, and so is a truncated core or dump; --format raw stores their bytes.',
     'The snapshots NAME.state and NAME.trace are removed together with NAME. --skip-existing continues a put of several images that was interrupted. The labels of a snapshot that is skipped do not change.',
   ],
   async run({ values, operands, signal }) {

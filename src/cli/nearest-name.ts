@@ -17,8 +17,8 @@ export function nearestName(word: string, known: readonly string[]): string | un
 }
 
 /**
- * Count the letters to insert, remove or replace, and the neighbours to exchange, that make one word of another
- * (optimal string alignment).
+ * Count the letters to insert, remove or replace, and the neighbours to exchange, that make one word of
+ * another (optimal string alignment).
  */
 function distanceOf(a: string, b: string): number {
   let before: number[] = [];

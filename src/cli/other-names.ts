@@ -58,8 +58,8 @@ export function suggestCommand(word: string, known: readonly string[], group?: s
 }
 
 /**
- * Return the end of an error of `parseOptions`: the option of the command that is mistyped, or the name that is
- * mistyped, of those that the message lists.
+ * Return the end of an error of `parseOptions`: the option of the command that is mistyped, or the name that
+ * is mistyped, of those that the message lists.
  */
 export function suggestName(message: string, options: readonly string[]): string {
   const [, flag, value] = /^(--\S+?)(?: (\S+?))?: /.exec(message) ?? [];

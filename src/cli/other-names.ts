@@ -1,4 +1,5 @@
-// Names that other programs give to commands, for the errors of unknown ones.
+// Suggestions for unknown names: those that other programs give to commands, and mistyped ones.
+import { nearestName } from './nearest-name.js';
 
 type OtherNames = Readonly<Record<string, string>>;
 
@@ -44,9 +45,33 @@ const SUBCOMMANDS: Readonly<Record<string, OtherNames>> = {
   },
 };
 
-/** Return the end of the error for an unknown command: the command that a user of other programs means. */
-export function suggest(word: string, group?: string): string {
+/**
+ * Return the end of the error for an unknown command, of those that are `known`: the command that a user of
+ * other programs means, or the one that is mistyped.
+ */
+export function suggestCommand(word: string, known: readonly string[], group?: string): string {
   const names = group === undefined ? COMMANDS : (SUBCOMMANDS[group] ?? {});
-  if (!Object.hasOwn(names, word)) return '';
-  return `; did you mean pageferry ${group === undefined ? '' : `${group} `}${names[word]}?`;
+  const name = Object.hasOwn(names, word) ? names[word] : nearestName(word, known);
+  return name === undefined
+    ? ''
+    : `; did you mean pageferry ${group === undefined ? '' : `${group} `}${name}?`;
+}
+
+/**
+ * Return the end of an error of `parseOptions`: the option of the command that is mistyped, or the name that
+ * is mistyped, of those that the message lists.
+ */
+export function suggestName(message: string, options: readonly string[]): string {
+  const [, flag, value] = /^(--\S+?)(?: (\S+?))?: /.exec(message) ?? [];
+  if (flag === undefined) return '';
+  const isOption = message === `${flag}: unknown option`;
+  const flags = ['help', ...options].map((name) => `--${name}`);
+  const name = isOption ? nearestName(flag, flags) : nearestName(value ?? '', listedNames(message));
+  return name === undefined ? '' : `; did you mean ${name}?`;
+}
+
+/** "expected one of adaptive, mecom", "write raw, lime or criu" */
+function listedNames(message: string): string[] {
+  const [, list = ''] = /(?:expected one of|; write) (.*)$/.exec(message) ?? [];
+  return list.split(/, | or /).filter((name) => /^[a-z][\w-]*$/i.test(name));
 }

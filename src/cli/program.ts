@@ -26,7 +26,10 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
   if (name === 'help') return run([...argv, '--help'], handler);
   if (!Object.hasOwn(COMMANDS, name))
-    throw new CommandUsageError('pageferry', `${name || '""'}: unknown command${await suggest(name)}`);
+    throw new CommandUsageError(
+      'pageferry',
+      `${name || '""'}: unknown command${await suggest(name, Object.keys(COMMANDS))}`,
+    );
   const path = `${name} ${argv[0]}`;
   if (Object.hasOwn(SUBCOMMANDS, path))
     return runCommand(path, await SUBCOMMANDS[path]!(), argv.slice(1), handler);
@@ -36,15 +39,15 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   const subcommand = command.subcommands.find((one) => one.name === second);
   if (subcommand) return runCommand(`${name} ${second}`, subcommand, rest, handler);
   if (asksForHelp(argv)) return printOut(groupHelp(command));
-  const expected = command.subcommands.map((one) => one.name).join(', ');
+  const known = command.subcommands.map((one) => one.name);
   const found = second === undefined ? 'a subcommand is required' : `${second || '""'}: unknown subcommand`;
-  const remedy = (await suggest(second ?? '', name)) || `; expected one of ${expected}`;
+  const remedy = (await suggest(second ?? '', known, name)) || `; expected one of ${known.join(', ')}`;
   throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}${remedy}`);
 }
 
 /** Return the end of the error for an unknown command. */
-async function suggest(word: string, group?: string): Promise<string> {
-  return (await import('./other-names.js')).suggest(word, group);
+async function suggest(word: string, known: readonly string[], group?: string): Promise<string> {
+  return (await import('./other-names.js')).suggestCommand(word, known, group);
 }
 
 async function printProgramHelp(): Promise<void> {
@@ -68,9 +71,12 @@ async function runCommand(
     const { values, operands } = parseOptions(argv, command.options, command.operands);
     await command.run({ values: values as Values<OptionTable>, operands, argv, signal: handler.signal });
   } catch (error) {
-    if (error instanceof UsageError)
-      throw new CommandUsageError(`pageferry ${path}`, `${path}: ${error.message}`);
-    throw error;
+    if (!(error instanceof UsageError)) throw error;
+    const remedy = (await import('./other-names.js')).suggestName(
+      error.message,
+      Object.keys(command.options),
+    );
+    throw new CommandUsageError(`pageferry ${path}`, `${path}: ${error.message}${remedy}`);
   }
 }
 

@@ -131,12 +131,35 @@ function withRemedy(cause: unknown): unknown {
 }
 
 /**
- * Open a file as the bytes that it has, unless they are compressed: a store finds no page of those twice.
- * @throws PageferryError `io`; `unsupported` with the remedy, also from the first read of a pipe
+ * Open a file as the bytes that it has, unless they are compressed, as a store finds no page of those twice,
+ * or an image that ends before the memory that its headers describe.
+ * @throws PageferryError `io`; `bad-image`; `unsupported` with the remedy, also from the first read of a pipe
  */
 export function openUncompressed(path: string): FileSource {
   const source = openImage(path, { format: raw.name });
-  return checkFirstBytes(source, (firstBytes) => checkUncompressed(path, firstBytes));
+  return checkFirstBytes(source, (firstBytes) => {
+    checkUncompressed(path, firstBytes);
+    if (source.readAt) checkHeaders(path);
+  });
+}
+
+/** Formats that are opened by reading their headers: the others read the whole file. */
+const INDEXED_FORMATS: readonly ImageFormat[] = [elfCore, kdump, lime, mappedRam, minidump];
+
+/** Check that a file has the memory that its headers describe. @throws PageferryError `bad-image` */
+function checkHeaders(path: string): void {
+  const file = openSeekable(path);
+  try {
+    if (file) INDEXED_FORMATS.find((format) => format.detect(file))?.open(file);
+  } catch (cause) {
+    if (!(cause instanceof PageferryError)) throw cause;
+    // A variant that cannot be read is no damage.
+    if (cause.code !== 'bad-image') return;
+    const remedy = '--format raw stores the file itself';
+    throw new PageferryError(cause.code, `${cause.message}; ${remedy}`, { cause });
+  } finally {
+    file?.handle.close();
+  }
 }
 
 function checkUncompressed(path: string, firstBytes: Uint8Array): void {

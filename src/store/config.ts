@@ -118,10 +118,9 @@ function parseConfig(text: string, path: string): StoreConfig {
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new PageferryError('bad-stream', `${path}: is not JSON: ${(cause as Error).message}`, { cause });
+    throw damaged(path, text === '' ? 'is empty (0 bytes)' : `is not JSON: ${(cause as Error).message}`);
   }
-  if (parsed?.pageferry !== 'store')
-    throw new PageferryError('bad-stream', `${path}: is not the description of a store`);
+  if (parsed?.pageferry !== 'store') throw damaged(path, 'is not the description of a store');
   if (parsed.version !== STORE_VERSION)
     throw new PageferryError(
       'unsupported',
@@ -130,8 +129,16 @@ function parseConfig(text: string, path: string): StoreConfig {
   const { check, ...config } = parsed;
   const problem =
     check === checkOf(config) ? problemOf(config) : 'its check differs: the file was changed or is damaged';
-  if (problem) throw new PageferryError('bad-stream', `${path}: ${problem}`);
+  if (problem) throw damaged(path, problem);
   return config as StoreConfig;
+}
+
+/** Return the error for a store.json with a damaged content. */
+function damaged(path: string, problem: string): PageferryError {
+  return new PageferryError(
+    'bad-stream',
+    `${path}: ${problem}; the store cannot be opened without it: restore it from a copy of the store`,
+  );
 }
 
 /** Return the bytes of a number in hexadecimal. */

@@ -77,6 +77,12 @@ export async function takeLock(
   };
 }
 
+/** Whether a process that has not ended has the lock. */
+export function isLocked(db: StoreDatabase): boolean {
+  const owner = readOwner(db);
+  return owner !== undefined && isAlive(owner);
+}
+
 /** Take the lock, or return its owner. */
 function tryLock(db: StoreDatabase, token: string, action: string): Owner | undefined {
   return db.transaction(() => {

@@ -3,40 +3,13 @@ import { asIoError, ioError } from '../image/fs/errno.js';
 import { syncPath } from '../image/fs/sync-path.js';
 import { PageferryError } from '../page/error.js';
 import { bytesOfHex } from './config.js';
-import type { StoreDatabase } from './database.js';
-import { type Checks, checkPackHeader, PACK_HEADER_BYTES, packHeader, packNumberOf } from './format.js';
+import { type Checks, checkPackHeader, PACK_HEADER_BYTES, packHeader } from './format.js';
 import { CLOSED_PACK } from './lock.js';
 import { packFolder, packPath } from './pack-files.js';
 import type { StoreContext } from './store-context.js';
 
 /** Database key of the number of the next pack. */
 const NEXT_PACK = 'nextPack';
-
-/**
- * Remove the packs that no transaction has committed, and the bytes after the committed ones, which a killed
- * writer leaves. For the only writer of a store. @throws PageferryError `io`, `bad-stream`
- */
-export function removeUncommitted(dir: string, db: StoreDatabase): void {
-  const folder = packFolder(dir);
-  let names: string[];
-  try {
-    names = fs.readdirSync(folder);
-  } catch (cause) {
-    throw ioError(folder, 'cannot read', cause);
-  }
-  for (const name of names) {
-    const pack = packNumberOf(name);
-    if (pack === undefined) continue;
-    const path = packPath(dir, pack);
-    const info = db.pack(pack);
-    try {
-      if (!info) fs.rmSync(path, { force: true });
-      else if (fs.statSync(path).size > info.bytes) fs.truncateSync(path, info.bytes);
-    } catch (cause) {
-      throw ioError(path, 'cannot remove uncommitted bytes', cause);
-    }
-  }
-}
 
 /** A frame to append: its bytes are `parts` one after the other. */
 export interface FrameParts {

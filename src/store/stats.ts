@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { databaseFile } from './database-file.js';
 import type { StoreContext } from './store-context.js';
+import { interruptedBytes } from './uncommitted.js';
 
 /** Totals of a store. */
 export interface StoreStats {
@@ -11,13 +12,16 @@ export interface StoreStats {
   /** Pages that can be found by their digests. */
   readonly pages: number;
   readonly packs: number;
-  /** Bytes of the pack files, and of the database. */
+  /** Committed bytes of the pack files, and bytes of the database. */
   readonly packBytes: number;
   readonly databaseBytes: number;
+  /** Further bytes of pack files, which killed writers have left; the next writer removes them. */
+  readonly interruptedBytes: number;
 }
 
 /** Return the totals of a store. @throws PageferryError `bad-stream` */
-export function storeStats({ db, dir }: StoreContext): StoreStats {
+export function storeStats(store: StoreContext): StoreStats {
+  const { db, dir } = store;
   db.refresh();
   const names = db.snapshotNames();
   const packs = db.packNumbers();
@@ -29,5 +33,6 @@ export function storeStats({ db, dir }: StoreContext): StoreStats {
     packs: packs.length,
     packBytes: packs.reduce((sum, number) => sum + db.pack(number)!.bytes, 0),
     databaseBytes: fs.statSync(databaseFile(dir)).size,
+    interruptedBytes: interruptedBytes(store),
   };
 }

@@ -20,7 +20,6 @@ import type {
   PutOptions,
   WriterOptions,
 } from './options.js';
-import { removeUncommitted } from './pack-writer.js';
 import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
 import type { RepackOptions, RepackReport } from './repack/repack.js';
 import { hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
@@ -31,6 +30,7 @@ import type { StoreContext } from './store-context.js';
 import type { Trace } from './trace.js';
 import type { ExportSummary, WriteBytes } from './transfer/export.js';
 import type { ImportOptions } from './transfer/import.js';
+import { removeUncommitted } from './uncommitted.js';
 
 /**
  * Create a store in `dir`, which must not exist or be empty. With a key file, its frames, names, labels and
@@ -217,7 +217,7 @@ export class Store {
   /** Remove what no snapshot needs, and free its space. @throws PageferryError */
   async gc(options: GcOptions & WriterOptions = {}): Promise<GcReport> {
     const { collectGarbage } = await import('./gc/gc.js');
-    return this.exclusively('gc', options, () => collectGarbage(this.context, options, options.signal));
+    return this.exclusively('gc', options, (removed) => collectGarbage(this.context, options, removed));
   }
 
   /** Return the bytes that `gc` would free. @throws PageferryError */
@@ -263,11 +263,11 @@ export class Store {
       );
   }
 
-  /** Run `work` as the only writer. */
+  /** Run `work` as the only writer; it is given the bytes of interrupted writers that were removed. */
   private async exclusively<T>(
     action: string,
     { waitMs, signal }: WriterOptions,
-    work: () => Promise<T>,
+    work: (removedBytes: number) => Promise<T>,
   ): Promise<T> {
     const { db, dir } = this.context;
     throwIfAborted(signal);
@@ -278,9 +278,9 @@ export class Store {
     const clean = () => db.transaction(() => removeUncommitted(dir, db));
     db.beforeTransaction = lock.check;
     try {
-      clean();
+      const removedBytes = clean();
       db.refresh();
-      return await work();
+      return await work(removedBytes);
     } catch (error) {
       // The uncommitted bytes may have filled the disk.
       ignoreFailure(clean);

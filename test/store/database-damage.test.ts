@@ -75,6 +75,28 @@ describe('a database that is missing or no file', () => {
     }
   });
 
+  test.each([
+    ['', 'is empty (0 bytes)'],
+    ['{"pageferry": "sto', 'is not JSON: '],
+    ['\0\0\0', 'is not JSON: '],
+    ['null', 'is not the description of a store'],
+    ['{}', 'is not the description of a store'],
+    ['{"pageferry": "store", "version": 1}', 'its check differs: the file was changed or is damaged'],
+  ])('a store.json of the content %j', async (content, found) => {
+    const dir = copyOf();
+    const path = join(dir, 'store.json');
+    fs.writeFileSync(path, content);
+    const remedy = 'the store cannot be opened without it: restore it from a copy of the store';
+    for (const read of [openStore, listSnapshots]) {
+      const { message } = await read(dir).then(
+        () => expect.unreachable(),
+        (error: Error) => error,
+      );
+      expect(message.startsWith(`${path}: ${found}`), message).toBe(true);
+      expect(message.endsWith(`; ${remedy}`), message).toBe(true);
+    }
+  });
+
   test('a lock file that is no file', async () => {
     for (const make of [fs.mkdirSync, (path: string) => fs.symlinkSync(path, path)]) {
       const dir = copyOf();

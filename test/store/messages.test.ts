@@ -8,6 +8,8 @@ import { servedKeyFile } from '../../src/cli/served-key-file.js';
 import { openStore } from '../../src/store.js';
 import { system } from '../cli/cli.js';
 import { cli, done, fails } from '../cli/in-process.js';
+import { makeCore } from '../image/elf-support.js';
+import { minidumpHead } from '../image/minidump-support.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
 import { PAGE, storeFolder } from './support.js';
@@ -78,6 +80,38 @@ test('put checks all images before it stores the first one', async () => {
   expect(await names(dir)).toEqual(['second']);
 });
 
+test('put refuses an image that is shorter than its headers describe, as pack does', async () => {
+  const dir = await newStore();
+  const memory = noise(8, 3);
+  const minidump = Buffer.concat([minidumpHead(1, 76), Buffer.alloc(16), memory]);
+  minidump.writeBigUInt64LE(0x1000n, 60);
+  minidump.writeBigUInt64LE(BigInt(memory.length), 68);
+  const lime = Buffer.concat([Buffer.from('EMiL\x01\0\0\0'), Buffer.alloc(24), memory]);
+  lime.writeBigUInt64LE(BigInt(memory.length - 1), 16);
+  const images = { core: makeCore([{ bytes: memory }]), minidump, lime };
+  for (const [format, image] of Object.entries(images)) {
+    const [whole, cut] = [file(`whole-${format}`), file(`cut-${format}`)];
+    fs.writeFileSync(whole, image);
+    fs.writeFileSync(cut, image.subarray(0, image.length - PAGE));
+    const { stderr } = await fails(1, ['pack', cut, '-o', file('packed')], /end past the file|truncated/);
+    const problem = stderr.slice(0, stderr.indexOf(';'));
+    const put = ['store', 'put', '-s', dir, '--threads', '1'];
+    // The other image is not stored either.
+    const refused = await fails(1, [...put, whole, cut], /; --format raw stores the file itself$/m);
+    expect(refused.stderr).toContain(problem);
+    expect(await names(dir)).toEqual([]);
+    await done([...put, whole]);
+    await done([...put, cut, '--format', 'raw']);
+    await done(['store', 'get', '-s', dir, `cut-${format}`, '-o', file('got')]);
+    expect(Buffer.compare(fs.readFileSync(file('got')), fs.readFileSync(cut))).toBe(0);
+    await done(['store', 'rm', '-s', dir, `whole-${format}`, `cut-${format}`]);
+  }
+  // Of a variant that cannot be read, nothing is known to be missing.
+  fs.writeFileSync(file('unsupported'), makeCore([{ bytes: memory }], { class: 7 }));
+  await fails(1, ['pack', file('unsupported'), '-o', file('packed')], /unsupported: /);
+  await done(['store', 'put', '-s', dir, file('unsupported')]);
+});
+
 test('put names the images that are stored when a later one fails', async () => {
   const dir = await newStore();
   const pipe = file('pipe');
@@ -129,6 +163,27 @@ test('rm and prune print what is removed and what gc frees', async () => {
   );
   expect(await text(...prune)).toMatch(/\n1 kept, 0 removed\n$/);
   await store.close();
+});
+
+test('gc prints the bytes that packs below the free share keep, and the command that frees them', async () => {
+  const dir = await newStore();
+  fs.writeFileSync(file('noise-a'), noise(16, 1));
+  fs.writeFileSync(file('noise-b'), noise(80, 2));
+  await text('put', '-s', dir, file('noise-a'));
+  await text('put', '-s', dir, file('noise-b'));
+  const { unusedBytes } = JSON.parse(await text('rm', '-s', dir, 'noise-a', '--json'));
+  expect(unusedBytes).toBeGreaterThan(16 * PAGE);
+  const kept = (share: string) =>
+    new RegExp(
+      `^\\d+ frames? and 0 packs removed: .*\n6\\d\\.\\d KiB stay unused, in packs with a free share of at most ${share}; ` +
+        'store gc --free-share 0 frees them\n$',
+    );
+  expect(await text('gc', '-s', dir)).toMatch(kept('0.2'));
+  // The frames are removed already, their bytes are not.
+  expect(await text('gc', '-s', dir, '--free-share', '1')).toMatch(kept('1'));
+  expect(JSON.parse(await text('gc', '-s', dir, '--json')).unusedBytes).toBe(unusedBytes);
+  expect(await text('gc', '-s', dir, '--free-share', '0')).toMatch(/^0 frames and 1 pack removed: .*\n$/);
+  expect(JSON.parse(await text('gc', '-s', dir, '--json')).unusedBytes).toBe(0);
 });
 
 test('damage is reported with the store, the snapshot and the command that finds all of it', async () => {

@@ -45,6 +45,33 @@ test('put --skip-existing goes on after the images that are stored', async () =>
   await store.close();
 });
 
+test('a skipped snapshot without the labels of --label is reported with its own', async () => {
+  const dir = await newStore();
+  const put = ['store', 'put', '-s', dir, file('first'), '--skip-existing'];
+  const skip = async (...labels: string[]) =>
+    (await done([...put, ...labels.flatMap((label) => ['--label', label])])).stdout.toString();
+  const same = 'first: skipped: the store has it, with the same content';
+  const remedy = '(to change them, store rm first, and put it again)';
+  await skip();
+  expect(await skip('guest=web')).toBe(`${same}; its labels are not changed: none ${remedy}\n`);
+  await done(['store', 'rm', 'first', '-s', dir]);
+  expect(await skip('guest=web', 'kind=nightly')).toMatch(/ 0 new in 0 bytes;/);
+  for (const labels of [[], ['guest=web'], ['kind=nightly', 'guest=web']])
+    expect(await skip(...labels)).toBe(`${same}\n`);
+  for (const label of ['guest=db', 'guest=', 'other=web'])
+    expect(await skip('kind=nightly', label)).toBe(
+      `${same}; its labels are not changed: guest=web kind=nightly ${remedy}\n`,
+    );
+  const labeled = async (label: string) =>
+    JSON.parse((await done([...put, '--label', label, '--json'])).stdout.toString());
+  expect(await labeled('guest=web')).toMatchObject({ isSkipped: true, isLabeled: true });
+  expect(await labeled('guest=db')).toMatchObject({
+    isSkipped: true,
+    isLabeled: false,
+    labels: { guest: 'web', kind: 'nightly' },
+  });
+});
+
 test('an image of another content, order or size is not skipped, and changes nothing', async () => {
   const dir = await newStore();
   await done(['store', 'put', '-s', dir, file('first')]);

@@ -6,6 +6,7 @@ import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../json-option.js';
 import { createProgressLine } from '../progress.js';
 import { printOut } from '../terminal.js';
+import { interruptedText } from './free-space.js';
 import { STORE_OPTIONS, withStore } from './options.js';
 
 const MAX_PROBLEMS = 20;
@@ -36,7 +37,8 @@ export const check = defineCommand({
   },
 });
 
-function text({ problems, damaged, snapshots, frames, packs, bytesRead }: CheckReport): string {
+function text(report: CheckReport): string {
+  const { problems, damaged, snapshots, frames, packs, bytesRead, interruptedBytes } = report;
   const lines = problems.slice(0, MAX_PROBLEMS);
   if (problems.length > MAX_PROBLEMS)
     lines.push(`... and ${countText(problems.length - MAX_PROBLEMS, 'more problem')}`);
@@ -44,6 +46,7 @@ function text({ problems, damaged, snapshots, frames, packs, bytesRead }: CheckR
   const counts = [countText(snapshots, 'snapshot'), countText(frames, 'frame'), countText(packs, 'pack')];
   const read = bytesRead > 0 ? `; ${bytesText(bytesRead)} of packs read` : '';
   lines.push(`${counts.join(', ')}${read}: ${countText(problems.length, 'problem')}`);
+  if (interruptedBytes > 0) lines.push(`${interruptedText(interruptedBytes)}; store gc frees them`);
   return `${lines.join('\n')}\n`;
 }
 

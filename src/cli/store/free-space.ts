@@ -26,7 +26,12 @@ export function freeSpaceText(space: FreeSpace | PageferryError): string {
   return collectedBytes === 0 ? all : `store gc frees ${bytesText(collectedBytes)}, ${all}`;
 }
 
-/** The same as fields of a JSON object. */
+/** "1.20 MiB left by interrupted commands" */
+export function interruptedText(bytes: number): string {
+  return `${bytesText(bytes)} left by interrupted commands`;
+}
+
+/** The free space as fields of a JSON object. */
 export function freeSpaceJson(space: FreeSpace | PageferryError): object {
   return space instanceof PageferryError ? {} : space;
 }

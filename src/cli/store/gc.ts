@@ -5,6 +5,7 @@ import { JSON_OPTION } from '../json-option.js';
 import { printErrorLine, printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { decimal } from '../values.js';
+import { interruptedText } from './free-space.js';
 import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const gc = defineCommand({
@@ -14,7 +15,7 @@ export const gc = defineCommand({
     ...STORE_OPTIONS,
     'free-share': {
       value: 'SHARE',
-      help: 'rewrite packs with at least this free share, 0 to 1',
+      help: 'rewrite packs of which more than this share is free, 0 to 1',
       parse: share,
       default: '0.2',
     },
@@ -28,16 +29,21 @@ export const gc = defineCommand({
     const report = await withStore(values, (store) =>
       store.gc({ ...writerOptions(values, signal), freeShare: values['free-share'] }),
     );
-    const { removedFrames, removedPacks, bytesBefore, bytesAfter, damagedPacks } = report;
+    const { removedFrames, removedPacks, unusedBytes, interruptedBytes, damagedPacks } = report;
     for (const pack of damagedPacks)
       printErrorLine(
         `pageferry: note: ${packFileName(pack)}: damaged, not rewritten; run store check --read-data`,
       );
-    printOut(
-      values.json
-        ? `${JSON.stringify(report)}\n`
-        : `${countText(removedFrames, 'frame')} and ${countText(removedPacks, 'pack')} removed: ${bytesText(bytesBefore)} before, ${bytesText(bytesAfter)} after\n`,
-    );
+    if (values.json) return printOut(`${JSON.stringify(report)}\n`);
+    const removed = `${countText(removedFrames, 'frame')} and ${countText(removedPacks, 'pack')} removed`;
+    const interrupted = interruptedBytes > 0 ? `, and ${interruptedText(interruptedBytes)}` : '';
+    const sizes = `${bytesText(report.bytesBefore)} before, ${bytesText(report.bytesAfter)} after`;
+    printOut(`${removed}${interrupted}: ${sizes}\n`);
+    if (unusedBytes > 0)
+      printOut(
+        `${bytesText(unusedBytes)} stay unused, in packs with a free share of at most ${values['free-share']}; ` +
+          'store gc --free-share 0 frees them\n',
+      );
   },
 });
 

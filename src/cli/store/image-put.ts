@@ -4,11 +4,13 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText } from '../../report/terminal/units.js';
 import type { PutOptions } from '../../store/options.js';
+import { hasLabels } from '../../store/retention.js';
 import type { SnapshotInfo } from '../../store/snapshot-info.js';
 import type { Store } from '../../store/store.js';
 import { type Trace, traceOf, traceText } from '../../store/trace.js';
 import { createProgressLine } from '../progress.js';
 import { printOut } from '../terminal.js';
+import { labelsText } from './list.js';
 
 /** Files that are stored with an image. */
 interface Companions {
@@ -49,13 +51,25 @@ export class ImagePut {
         );
       }
       if (info) reportStored(info, source, performance.now() - startedMs, this.json);
-      else reportSkipped(this.store.info(name), source, this.json);
+      else this.reportSkipped(this.store.info(name), source);
     } catch (error) {
       if (this.stored.length > 0) await this.store.remove(this.stored);
       throw error;
     } finally {
       this.line.end();
     }
+  }
+
+  private reportSkipped(info: SnapshotInfo, source: PageSource): void {
+    const { name, labels } = info;
+    const isLabeled = hasLabels(info, this.options.labels ?? {});
+    if (this.json) {
+      printOut(`${JSON.stringify({ ...info, source: source.name, isSkipped: true, isLabeled })}\n`);
+      return;
+    }
+    const kept = labelsText(labels) || 'none';
+    const note = `; its labels are not changed: ${kept} (to change them, store rm ${name}, and put it again)`;
+    printOut(`${name}: skipped: the store has it, with the same content${isLabeled ? '' : note}\n`);
   }
 
   private async putFile(path: string, name: string): Promise<void> {
@@ -104,13 +118,5 @@ function reportStored(info: SnapshotInfo, source: PageSource, ms: number, json: 
   printOut(
     `${name}: ${bytesText(bytes)}, ${pages} pages: ${zeroPages} zero, ${pages - zeroPages - newPages} known, ` +
       `${newPages} new in ${bytesText(storedBytes)}; ${msText(ms)}\n`,
-  );
-}
-
-function reportSkipped(info: SnapshotInfo, source: PageSource, json: boolean): void {
-  printOut(
-    json
-      ? `${JSON.stringify({ ...info, source: source.name, isSkipped: true })}\n`
-      : `${info.name}: skipped: the store has it, with the same content\n`,
   );
 }

@@ -43,7 +43,12 @@ export const put = defineCommand({
     'skip-existing': {
       help: 'skip images whose snapshots exist and have the same bytes',
     },
-    label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: labelPair, repeatable: true },
+    label: {
+      value: 'KEY=VALUE',
+      help: 'label of the snapshots that are stored',
+      parse: labelPair,
+      repeatable: true,
+    },
     threads: THREADS_OPTION,
     level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
     format: { ...FORMAT_OPTION, defaultText: 'raw: the file, byte by byte' },
@@ -53,8 +58,8 @@ export const put = defineCommand({
   details: [
     'Of several images, each but the first has the previous one as its parent. Pages that the store has are not stored again, whatever the parent is.',
     "With --diff-of, each image but the first is a diff of the one before (Firecracker's diff snapshots); each is stored whole, so that no snapshot needs another. Needs the package koffi.",
-    'A packed stream or another compressed file is refused, because no page of it is found twice; --format raw stores its bytes.',
-    'The snapshots NAME.state and NAME.trace are removed together with NAME. --skip-existing continues a put of several images that was interrupted.',
+    'A packed stream or another compressed file is refused, because no page of it is found twice, and so is a truncated core or dump; --format raw stores their bytes.',
+    'The snapshots NAME.state and NAME.trace are removed together with NAME. --skip-existing continues a put of several images that was interrupted. The labels of a snapshot that is skipped do not change.',
   ],
   async run({ values, operands, signal }) {
     checkInputs(operands);

@@ -7,6 +7,7 @@ import { PackFiles } from '../pack-files.js';
 import { FrameCache } from '../read/frame-cache.js';
 import { PageDecoder } from '../read/page-decoder.js';
 import type { StoreContext } from '../store-context.js';
+import { interruptedBytes } from '../uncommitted.js';
 import { checkIndex } from './check-index.js';
 import { checkPacks } from './check-packs.js';
 import type { CheckedFrame, CheckedStore } from './checked-store.js';
@@ -33,6 +34,8 @@ export interface CheckReport {
   readonly packs: number;
   /** Bytes of packs that were read and compared. */
   readonly bytesRead: number;
+  /** Bytes of packs that killed writers have left: no damage, and `gc` frees them. */
+  readonly interruptedBytes: number;
 }
 
 /** Check a store without changing it. @throws PageferryError `io`; the reason of the signal */
@@ -46,7 +49,15 @@ export async function checkStore(store: StoreContext, options: CheckOptions): Pr
   await checkPacks(store, checked, problems, damage);
   const bytesRead = readData ? await readFrames(store, checked, problems, damage, options) : 0;
   const { damaged, snapshots } = damage.snapshots(store, checked, problems);
-  return { problems, damaged, snapshots, frames: checked.frames.size, packs: checked.packCount, bytesRead };
+  return {
+    problems,
+    damaged,
+    snapshots,
+    frames: checked.frames.size,
+    packs: checked.packCount,
+    bytesRead,
+    interruptedBytes: interruptedBytes(store),
+  };
 }
 
 /** Read all frames in the order of the packs, and compare every page with its digest. */

@@ -6,6 +6,7 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { Checks, MAX_PAYLOAD_BYTES } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
+import type { WriterOptions } from '../options.js';
 import { PackFiles, packPath } from '../pack-files.js';
 import { PackWriter } from '../pack-writer.js';
 import { SingleFrameReader } from '../read/single-frame.js';
@@ -17,7 +18,7 @@ import { liveFrames } from './live-frames.js';
 
 /** Options of `Store.gc`. */
 export interface GcOptions {
-  /** Rewrite packs of which at least this share is free, 0 … 1; default 0.2. */
+  /** Rewrite packs of which more than this share is free, 0 … 1; default 0.2. */
   readonly freeShare?: number;
 }
 
@@ -27,40 +28,46 @@ export interface GcReport {
   /** Bytes of pack files before and after. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Bytes of `bytesBefore` that killed writers had left. */
+  readonly interruptedBytes: number;
   readonly removedPacks: number;
+  /** Bytes that no snapshot needs, in packs whose free share is too small for them to be rewritten. */
+  readonly unusedBytes: number;
   /** Packs that were not rewritten, because frames of them are damaged; `check` names the damage. */
   readonly damagedPacks: readonly number[];
 }
 
 /**
  * Remove the frames that no snapshot needs, and rewrite packs with much free space. Each pack is one
- * transaction: after a crash, the next collection continues with the remaining packs.
+ * transaction: after a crash, the next collection continues with the remaining packs. `interruptedBytes`:
+ * those of killed writers, which are removed already.
  * @throws PageferryError; the reason of `signal`
  */
 export async function collectGarbage(
   store: StoreContext,
-  { freeShare = DEFAULT_FREE_SHARE }: GcOptions,
-  signal: AbortSignal | undefined,
+  { freeShare = DEFAULT_FREE_SHARE, signal }: GcOptions & WriterOptions,
+  interruptedBytes: number,
 ): Promise<GcReport> {
   const { db } = store;
   const yieldIfDue = createYielder();
   const live = await liveFrames(db, yieldIfDue);
   await keepDigests(db, live, yieldIfDue);
   const packs = await framesOfPacks(db, live, yieldIfDue);
-  const bytesBefore = totalBytes(store);
+  const bytesBefore = totalBytes(store) + interruptedBytes;
   const mover = await FrameMover.create(store);
   const damagedPacks: number[] = [];
-  let [removedFrames, removedPacks] = [0, 0];
+  let [removedFrames, removedPacks, unusedBytes] = [0, 0, 0];
   try {
     // Rewriting a pack needs space for its live frames first: on a full disk, other packs can make it.
     for (const [number, frames] of [...packs].sort(([, a], [, b]) => a.liveBytes - b.liveBytes)) {
       throwIfAborted(signal);
       removedFrames += frames.dead.length;
       const bytes = db.pack(number)?.bytes ?? 0;
-      const { isRewritten } = freeBytesOf(bytes, frames, freeShare);
+      const { freeBytes, isRewritten } = freeBytesOf(bytes, frames, freeShare);
       if (isRewritten && (await mover.rewrite(number, frames, signal))) removedPacks++;
       else {
         if (isRewritten) damagedPacks.push(number);
+        else unusedBytes += Math.max(0, freeBytes);
         db.transaction(() => removeFrames(store, frames.dead));
       }
     }
@@ -68,7 +75,16 @@ export async function collectGarbage(
     mover.close();
   }
   await removeDeadFeatures(db, live, yieldIfDue);
-  return { removedFrames, removedPacks, bytesBefore, bytesAfter: totalBytes(store), damagedPacks };
+  const bytesAfter = totalBytes(store);
+  return {
+    removedFrames,
+    removedPacks,
+    unusedBytes,
+    bytesBefore,
+    bytesAfter,
+    interruptedBytes,
+    damagedPacks,
+  };
 }
 
 function totalBytes({ db }: StoreContext): number {

@@ -9,7 +9,7 @@ export type { DecodedImage, OpenSink } from './engine/decode/decoded-images.js';
 export type { Decoder, DecodeSummary } from './engine/decode/decoder.js';
 export type { PageObserver } from './engine/decode/image-decoder.js';
 export { createEncoder } from './engine/encode/create-encoder.js';
-export type { Encoder } from './engine/encode/encoder.js';
+export type { EncodeOptions, Encoder } from './engine/encode/encoder.js';
 export type { EncoderOptions } from './engine/encode/encoder-options.js';
 export type { Output } from './engine/encode/output-writes.js';
 export type { ImageSummary, StreamSummary } from './engine/encode/summary.js';
@@ -29,11 +29,11 @@ export {
 } from './engine/streams.js';
 export { type DecodeCosts, destinationSpeed, type StepCost } from './engine/threads/decode-meter.js';
 export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
-export { wasmMemorySource } from './image/wasm.js';
+export { type WasmMemoryOptions, wasmMemorySource } from './image/wasm.js';
 export type { KernelExports, Kernels } from './kernels/kernels.js';
 export { statusText } from './kernels/status.js';
 export { type ErrorCode, PageferryError } from './page/error.js';
-export type { PageSink, PageSource } from './page/source.js';
+export type { FileRange, PageSink, PageSource } from './page/source.js';
 export type { DestinationSpeed } from './strategy/destination.js';
 export { recorded, replayed, type StrategyEvent } from './strategy/record.js';
 export { strategyByName } from './strategy/registry.js';
@@ -49,5 +49,6 @@ export type {
   Strategy,
   StrategyExplanation,
   StreamState,
+  UniformChoice,
 } from './strategy/strategy.js';
 export type { ImageRecord } from './stream/format.js';

@@ -64,6 +64,15 @@ export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Arra
   return frame;
 }
 
+/** Check what `compress` of a caller's zstd returned for `bytes` bytes. @throws PageferryError `bad-argument` */
+export function checkedResult({ name }: Zstd, frame: Uint8Array, bytes: number): Uint8Array {
+  if (frame instanceof Uint8Array && frameContentBytes(frame) === bytes) return frame;
+  throw new PageferryError(
+    'bad-argument',
+    `zstd "${name}": compress returned no zstd frame that declares ${bytes} bytes`,
+  );
+}
+
 /** Return the content size that a frame declares, or undefined when it declares none or has a dictionary. */
 export function frameContentBytes(frame: Uint8Array): number | undefined {
   if (frame.length < 6 || frame[0] !== 0x28 || frame[1] !== 0xb5 || frame[2] !== 0x2f || frame[3] !== 0xfd)

@@ -56,9 +56,9 @@ export class LifeCycle {
   async run<T>(call: string, signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     this.check(call);
     throwIfAborted(signal);
-    this.running = call;
     const onAbort = () => this.fail(signal!.reason);
     signal?.addEventListener('abort', onAbort);
+    this.running = call;
     try {
       return await abortable(task(), this.signal);
     } catch (cause) {

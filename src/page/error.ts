@@ -10,9 +10,16 @@ export type ErrorCode =
   | 'busy'
   | 'io';
 
-/** The error that this package throws. `cause` is the error that it results from, if any. */
+/**
+ * The error that this package throws. `cause` is the error that it results from, if any. In CommonJS each
+ * entry has its own class; `instanceof` holds for the errors of all of them.
+ */
 export class PageferryError extends Error {
   override readonly name = 'PageferryError';
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'PageferryError';
+  }
+
   constructor(
     readonly code: ErrorCode,
     message: string,

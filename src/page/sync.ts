@@ -1,9 +1,13 @@
 // Waiting: every wait takes an AbortSignal, and a closed object rejects every pending and later wait with the
 // first cause.
+import { PageferryError } from './error.js';
 
-/** Throw the reason of an aborted signal. */
+/** @throws the reason of an aborted signal; PageferryError `bad-argument` for something else than a signal */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
   if (signal?.aborted) throw signal.reason;
+  if (typeof signal?.addEventListener !== 'function')
+    throw new PageferryError('bad-argument', 'signal: expected an AbortSignal');
 }
 
 /** Settle as `promise` does, or reject with the reason of `signal` at the moment it aborts. */

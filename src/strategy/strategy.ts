@@ -125,7 +125,10 @@ export interface Packing {
    * the kernels'. If only one is available, that one is used.
    */
   readonly encoder?: 'wasm' | 'node' | undefined;
-  /** A second level of zstd to try; the smaller result is used. Ignored for groups above 9 MiB. */
+  /**
+   * A second level of zstd to try; the smaller result is used. Ignored for groups above 9 MiB, and by the
+   * kernels' zstd, whose levels from 19 on are the same.
+   */
   readonly secondLevel?: number;
   /** Expected ms on one thread; counted in `StreamState.pendingMs` until the segment is packed. */
   readonly expectedMs?: number;
@@ -221,7 +224,7 @@ export interface Strategy {
    * guest. Absent: all searches that the stream's options allow.
    */
   looks?(state: StreamState): Looks;
-  /** Called with the result of the search for duplicates in a segment. */
+  /** Called with the result of the search for duplicates in a segment, when the next segment begins. */
   onLooked?(result: LookResult): void;
   /** Called with the result of every packing. */
   onPacked?(result: PackingResult): void;

@@ -1,3 +1,4 @@
+import { PageferryError } from '../../page/error.js';
 import { nextTurn, Signal, throwIfAborted } from '../../page/sync.js';
 import { type FrameBuilder, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { FrameContext } from '../frame/pack-content.js';
@@ -174,9 +175,11 @@ export class EncodeQueue {
 
   private groupBytes(): number {
     const { strategy, state } = this.parts.frame;
-    return Math.min(
-      Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.parts.pageBytes),
-      this.parts.maxGroupBytes,
+    const bytes = strategy.groupBytes ? strategy.groupBytes(state) : DEFAULT_GROUP_BYTES;
+    if (bytes > 0) return Math.min(Math.max(bytes, this.parts.pageBytes), this.parts.maxGroupBytes);
+    throw new PageferryError(
+      'bad-argument',
+      `strategy "${strategy.name}": groupBytes returned ${bytes}, expected a number of bytes`,
     );
   }
 }

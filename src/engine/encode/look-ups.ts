@@ -1,5 +1,6 @@
 import type { PageDigests } from '../../dedup/page-digests.js';
 import type { PageIndex } from '../../dedup/page-index.js';
+import { looksOf } from '../../strategy/check-strategy.js';
 import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import type { PageCoderContext } from '../frame/page-coder.js';
 import { readIngestResult } from '../threads/ingest-job.js';
@@ -31,7 +32,7 @@ export class LookUps {
   /** Set the searches for the chunk's pages and the address for their digests, before its job starts. */
   readonly prepare = (chunk: Chunk, position: number): void => {
     const { strategy, state } = this.context;
-    this.prepareChunk(chunk, position, strategy.looks?.(state) ?? ALL_LOOKS);
+    this.prepareChunk(chunk, position, looksOf(strategy, state));
   };
 
   /** As `prepare`, for a base image: all searches. */

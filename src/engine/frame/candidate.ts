@@ -35,8 +35,8 @@ export class Candidate implements PageView {
   private similarBytes = Infinity;
   /** The base page of the delta of codec `similar`. */
   readonly similarTo = { image: 0, page: 0 };
-  /** The codec whose output is at address `out`, and its bytes. */
-  private codedName: CodecName | undefined;
+  /** The codec whose output is at address `out`, and its bytes; `raw`: none. */
+  private codedName: CodecName = 'raw';
   private codedBytes = Infinity;
   private out: number;
   private similarOut: number;
@@ -70,7 +70,7 @@ export class Candidate implements PageView {
     this.isProfiled = false;
     this.isSearched = false;
     this.similarBytes = Infinity;
-    this.codedName = undefined;
+    this.codedName = 'raw';
   }
 
   get hasVersion(): boolean {
@@ -141,7 +141,7 @@ export class Candidate implements PageView {
       const base = this.references.find(image, page);
       if (base === 0) continue;
       const bytes = run.xbzrleEncode(base, this.address, this.pageBytes, this.out, capacity);
-      this.codedName = undefined;
+      this.codedName = 'raw';
       if (bytes <= 0) continue;
       [this.out, this.similarOut] = [this.similarOut, this.out];
       this.similarBytes = bytes;

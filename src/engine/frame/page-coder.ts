@@ -1,5 +1,6 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { type Codec, codecByName, PAGE_CODECS } from '../../codec/registry.js';
+import { PageferryError } from '../../page/error.js';
 import type { Choice, Strategy, StreamState, UniformChoice } from '../../strategy/strategy.js';
 import { surveyPages } from '../threads/survey.js';
 import type { Candidate } from './candidate.js';
@@ -12,6 +13,12 @@ const FILL = codecByName('fill');
 const SIMILAR = codecByName('similar');
 const ZSTD = codecByName('zstd');
 const FILL_CLASS = 0x100;
+/** Segments of pages by their uniform choice. */
+const UNIFORM_KINDS: Partial<Record<UniformChoice, SegmentKind>> = {
+  raw: 'stored',
+  lz4: 'lz4',
+  zstd: 'zstd',
+};
 /** Above these ratios, to the page's bytes and to LZ4's bytes, the coded form of a page never saves bytes. */
 const MAX_ALTERNATIVE_SHARE = 0.75;
 const MAX_LZ4_RATIO = 1.5;
@@ -137,7 +144,12 @@ export class PageCoder {
 
   /** Add `count` pages at `address`, all with the same choice. */
   placeUniform(frame: FrameBuilder, choice: UniformChoice, address: number, count: number): void {
-    const kind = choice === 'group' ? this.groupKind : choice === 'raw' ? 'stored' : choice;
+    const kind = choice === 'group' ? this.groupKind : UNIFORM_KINDS[choice];
+    if (!kind)
+      throw new PageferryError(
+        'bad-argument',
+        `strategy "${this.context.strategy.name}": uniformChoice is ${choice}, expected group, raw, lz4 or zstd`,
+      );
     this.append(frame, kind, address, count * this.context.pageBytes, count);
   }
 

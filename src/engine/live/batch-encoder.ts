@@ -5,6 +5,7 @@ import { PageIndex, type PageReference } from '../../dedup/page-index.js';
 import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
 import type { Slots } from '../../kernels/arena.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { looksOf } from '../../strategy/check-strategy.js';
 import { ALL_LOOKS, type Strategy, type StreamState } from '../../strategy/strategy.js';
 import { BASE, GUEST, type PageBytes } from '../../stream/format.js';
 import { Candidate } from '../frame/candidate.js';
@@ -101,7 +102,7 @@ export class BatchEncoder {
     this.survey(this.address, pages.length);
     frame.start(GUEST, pages[0]!, GUEST);
     const { strategy, state, pageBytes } = this.options;
-    this.looks = strategy.looks?.(state) ?? ALL_LOOKS;
+    this.looks = looksOf(strategy, state);
     for (let i = 0; i < pages.length; i++)
       this.encodePage(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
     const { lookups } = this;

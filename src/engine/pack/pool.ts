@@ -1,7 +1,7 @@
 import type { PackingName } from '../../codec/registry.js';
 import { hasZstd, usesKernels, type ZstdSet } from '../../codec/zstd/load.js';
 import { isWide, type SegmentScratch } from '../../codec/zstd/segment.js';
-import type { Zstd } from '../../codec/zstd.js';
+import { checkedResult, type Zstd } from '../../codec/zstd.js';
 import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { shorter } from '../threads/pack-job.js';
@@ -104,8 +104,8 @@ class ThreadPool implements PackPool {
   private packInPieces(segment: SegmentBuffer, zstd: Zstd, level: number): Promise<Packed> {
     const { packer, signal } = this.options;
     const pieces = { bytes: segment.used, read: segment.copyBytes.bind(segment) };
-    return packElsewhere(this.largeSlots, segment, packer, () =>
-      zstd.compressPieces!(pieces, level, signal!),
+    return packElsewhere(this.largeSlots, segment, packer, async () =>
+      checkedResult(zstd, await zstd.compressPieces!(pieces, level, signal!), segment.used),
     );
   }
 
@@ -114,8 +114,10 @@ class ThreadPool implements PackPool {
     const { level = DEFAULT_LEVEL, secondLevel } = packing;
     const bytes = segment.copyBytes();
     return packElsewhere(this.suppliedSlots, segment, this.options.packer, async () => {
-      const frame = await zstd.compressAsync!(bytes, level);
-      return secondLevel ? shorter(frame, await zstd.compressAsync!(bytes, secondLevel)) : frame;
+      const compress = async (level: number) =>
+        checkedResult(zstd, await zstd.compressAsync!(bytes, level), bytes.length);
+      const frame = await compress(level);
+      return secondLevel ? shorter(frame, await compress(secondLevel)) : frame;
     });
   }
 

@@ -9,36 +9,34 @@ import { PageDecoder } from './decode-pages.js';
 import { Extents } from './extents.js';
 import { beginJob, JOB_KIND } from './job.js';
 
-/** Words of the job. */
-const DECODE = {
-  /** Address and bytes of the frame's head, and of its data. */
-  HEAD: 4,
-  HEAD_BYTES: 5,
-  DATA: 6,
-  DATA_BYTES: 7,
-  /** Address that the frame is unpacked to, and the limit on its unpacked bytes. */
-  UNPACKED: 8,
-  MAX_FRAME_BYTES: 9,
-  PAGE_BYTES: 10,
-  /** The image that the table's first reference is relative to. */
-  EXPECTED_IMAGE: 11,
-  /** Address and capacity of the chunk that pages are decoded to, and address of their digests. */
-  CHUNK: 12,
-  CHUNK_BYTES: 13,
-  DIGESTS: 14,
-  /** Address of the extents, which are results, and their maximum number. */
-  EXTENTS: 15,
-  MAX_EXTENTS: 16,
-  /** Address of the saved position in the frame; the job continues there if IS_OPEN is 1. */
-  POSITION: 17,
-  IS_OPEN: 18,
-  /** Pages of the frame that are not decoded yet; the job updates it. */
-  PAGES_LEFT: 20,
-  /** Result: number of extents, also when the job fails after them. */
-  EXTENT_COUNT: 21,
-  /** Address of the totals of the job's `DecodeMeter`, which are results. */
-  COSTS: 22,
-} as const;
+// Words of the job.
+/** Address and bytes of the frame's head, and of its data. */
+const DECODE_HEAD = 4;
+const DECODE_HEAD_BYTES = 5;
+const DECODE_DATA = 6;
+const DECODE_DATA_BYTES = 7;
+/** Address that the frame is unpacked to, and the limit on its unpacked bytes. */
+const DECODE_UNPACKED = 8;
+const DECODE_MAX_FRAME_BYTES = 9;
+const DECODE_PAGE_BYTES = 10;
+/** The image that the table's first reference is relative to. */
+const DECODE_EXPECTED_IMAGE = 11;
+/** Address and capacity of the chunk that pages are decoded to, and address of their digests. */
+const DECODE_CHUNK = 12;
+const DECODE_CHUNK_BYTES = 13;
+const DECODE_DIGESTS = 14;
+/** Address of the extents, which are results, and their maximum number. */
+const DECODE_EXTENTS = 15;
+const DECODE_MAX_EXTENTS = 16;
+/** Address of the saved position in the frame; the job continues there if IS_OPEN is 1. */
+const DECODE_POSITION = 17;
+const DECODE_IS_OPEN = 18;
+/** Pages of the frame that are not decoded yet; the job updates it. */
+const DECODE_PAGES_LEFT = 20;
+/** Result: number of extents, also when the job fails after them. */
+const DECODE_EXTENT_COUNT = 21;
+/** Address of the totals of the job's `DecodeMeter`, which are results. */
+const DECODE_COSTS = 22;
 
 /** Memory of a decoding job: addresses of its record, arguments and results, and capacities. */
 export interface DecodeMemory {
@@ -80,29 +78,29 @@ export interface DecodeResult {
 /** Write the record of a job that decodes a frame from its beginning. */
 export function writeDecodeJob(words: Uint32Array, memory: DecodeMemory, frame: DecodeSettings): void {
   const at = beginJob(words, memory.job, JOB_KIND.DECODE);
-  words[at + DECODE.HEAD] = memory.head;
-  words[at + DECODE.HEAD_BYTES] = frame.headBytes;
-  words[at + DECODE.DATA] = frame.data;
-  words[at + DECODE.DATA_BYTES] = frame.dataBytes;
-  words[at + DECODE.UNPACKED] = frame.unpacked;
-  words[at + DECODE.MAX_FRAME_BYTES] = frame.maxFrameBytes;
-  words[at + DECODE.PAGE_BYTES] = frame.pageBytes;
-  words[at + DECODE.EXPECTED_IMAGE] = frame.expectedImage;
-  words[at + DECODE.CHUNK] = memory.chunk;
-  words[at + DECODE.CHUNK_BYTES] = memory.chunkBytes;
-  words[at + DECODE.DIGESTS] = memory.digests;
-  words[at + DECODE.EXTENTS] = memory.extents;
-  words[at + DECODE.MAX_EXTENTS] = memory.maxExtents;
-  words[at + DECODE.COSTS] = memory.costs;
-  words[at + DECODE.POSITION] = memory.position;
-  words[at + DECODE.IS_OPEN] = 0;
-  words[at + DECODE.PAGES_LEFT] = frame.pageCount;
+  words[at + DECODE_HEAD] = memory.head;
+  words[at + DECODE_HEAD_BYTES] = frame.headBytes;
+  words[at + DECODE_DATA] = frame.data;
+  words[at + DECODE_DATA_BYTES] = frame.dataBytes;
+  words[at + DECODE_UNPACKED] = frame.unpacked;
+  words[at + DECODE_MAX_FRAME_BYTES] = frame.maxFrameBytes;
+  words[at + DECODE_PAGE_BYTES] = frame.pageBytes;
+  words[at + DECODE_EXPECTED_IMAGE] = frame.expectedImage;
+  words[at + DECODE_CHUNK] = memory.chunk;
+  words[at + DECODE_CHUNK_BYTES] = memory.chunkBytes;
+  words[at + DECODE_DIGESTS] = memory.digests;
+  words[at + DECODE_EXTENTS] = memory.extents;
+  words[at + DECODE_MAX_EXTENTS] = memory.maxExtents;
+  words[at + DECODE_COSTS] = memory.costs;
+  words[at + DECODE_POSITION] = memory.position;
+  words[at + DECODE_IS_OPEN] = 0;
+  words[at + DECODE_PAGES_LEFT] = frame.pageCount;
 }
 
 /** Read the results of an ended job. */
 export function readDecodeResult(words: Uint32Array, job: number): DecodeResult {
   const at = job >>> 2;
-  return { pagesLeft: words[at + DECODE.PAGES_LEFT]!, extentCount: words[at + DECODE.EXTENT_COUNT]! };
+  return { pagesLeft: words[at + DECODE_PAGES_LEFT]!, extentCount: words[at + DECODE_EXTENT_COUNT]! };
 }
 
 /**
@@ -115,34 +113,34 @@ export function runDecodeJob(codec: CodecContext, zstd: ZstdSet, check: number, 
   const { words, bytes } = codec.kernels;
   const { buffer } = words;
   const at = job >>> 2;
-  words[at + DECODE.EXTENT_COUNT] = 0;
-  const headAt = words[at + DECODE.HEAD]!;
-  const head = readFrameHead(bytes.subarray(headAt, headAt + words[at + DECODE.HEAD_BYTES]!), '');
-  const memory = { unpacked: words[at + DECODE.UNPACKED]!, check };
+  words[at + DECODE_EXTENT_COUNT] = 0;
+  const headAt = words[at + DECODE_HEAD]!;
+  const head = readFrameHead(bytes.subarray(headAt, headAt + words[at + DECODE_HEAD_BYTES]!), '');
+  const memory = { unpacked: words[at + DECODE_UNPACKED]!, check };
   const meter = new DecodeMeter();
   meter.start();
-  const frame = new FrameDecoder(codec, zstd, memory, words[at + DECODE.MAX_FRAME_BYTES]!, meter);
-  const position = new Float64Array(buffer, words[at + DECODE.POSITION]!, POSITION_NUMBERS);
-  const isOpen = words[at + DECODE.IS_OPEN] !== 0;
-  const [data, dataBytes] = [words[at + DECODE.DATA]!, words[at + DECODE.DATA_BYTES]!];
-  frame.open(head, data, dataBytes, words[at + DECODE.EXPECTED_IMAGE]!, '', isOpen ? position : undefined);
-  words[at + DECODE.IS_OPEN] = 1;
-  const extents = new Extents(buffer, words[at + DECODE.EXTENTS]!, words[at + DECODE.MAX_EXTENTS]!);
+  const frame = new FrameDecoder(codec, zstd, memory, words[at + DECODE_MAX_FRAME_BYTES]!, meter);
+  const position = new Float64Array(buffer, words[at + DECODE_POSITION]!, POSITION_NUMBERS);
+  const isOpen = words[at + DECODE_IS_OPEN] !== 0;
+  const [data, dataBytes] = [words[at + DECODE_DATA]!, words[at + DECODE_DATA_BYTES]!];
+  frame.open(head, data, dataBytes, words[at + DECODE_EXPECTED_IMAGE]!, '', isOpen ? position : undefined);
+  words[at + DECODE_IS_OPEN] = 1;
+  const extents = new Extents(buffer, words[at + DECODE_EXTENTS]!, words[at + DECODE_MAX_EXTENTS]!);
   const chunk = {
-    address: words[at + DECODE.CHUNK]!,
-    bytes: words[at + DECODE.CHUNK_BYTES]!,
-    digests: words[at + DECODE.DIGESTS]!,
-    pageBytes: words[at + DECODE.PAGE_BYTES]!,
+    address: words[at + DECODE_CHUNK]!,
+    bytes: words[at + DECODE_CHUNK_BYTES]!,
+    digests: words[at + DECODE_DIGESTS]!,
+    pageBytes: words[at + DECODE_PAGE_BYTES]!,
   };
-  const pages = new PageDecoder(codec, head, frame, chunk, extents, words[at + DECODE.PAGES_LEFT]!);
+  const pages = new PageDecoder(codec, head, frame, chunk, extents, words[at + DECODE_PAGES_LEFT]!);
   try {
     pages.decode();
   } finally {
-    words[at + DECODE.EXTENT_COUNT] = extents.count;
+    words[at + DECODE_EXTENT_COUNT] = extents.count;
   }
   meter.decoded(0);
-  meter.save(new Float64Array(buffer, words[at + DECODE.COSTS]!, METER_NUMBERS));
-  words[at + DECODE.PAGES_LEFT] = pages.left;
+  meter.save(new Float64Array(buffer, words[at + DECODE_COSTS]!, METER_NUMBERS));
+  words[at + DECODE_PAGES_LEFT] = pages.left;
   if (pages.left === 0) frame.close();
   else frame.save(position);
 }

@@ -11,53 +11,51 @@ import { BLOCK_BYTES } from './runner-slots.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { endInTurn, type Turns } from './turns.js';
 
-/** Words of the job. */
-const INGEST = {
-  /** Address of the chunk, and its bytes. */
-  ADDRESS: 4,
-  BYTES: 5,
-  /** File descriptor to read the chunk from and the offset in the file; NO_FILE: it is in memory already. */
-  FILE: 6,
-  OFFSET_LOW: 7,
-  OFFSET_HIGH: 8,
-  PAGE_BYTES: 9,
-  /** Addresses of results: the pages' classes (u16 each) and digests (16 bytes each). */
-  CLASSES: 10,
-  DIGESTS: 11,
-  /** Address of the digest of a zero page. */
-  ZERO_DIGEST: 12,
-  /** Result: bytes read. */
-  READ: 13,
-  /**
-   * The parent image: its file descriptor or NO_FILE, the offset in the file, and the bytes available there;
-   * the address that its pages are read to; the address of the result (u8 a page: 1 if equal to the
-   * parent's).
-   */
-  PARENT_FILE: 14,
-  PARENT_LOW: 15,
-  PARENT_HIGH: 16,
-  PARENT_BYTES: 17,
-  PARENT: 18,
-  EQUAL: 19,
-  /** Result: µs of the job in which it read files. */
-  READ_US: 20,
-  /** Address of the key of keyed digests (32 bytes), or 0: the digests are XXH3-128. */
-  KEY: 21,
-  /** Address of the `Turns` (0: the pages are not looked up), and the job's turn. */
-  TURNS: 22,
-  TURN: 23,
-  /** Arguments of `indexAddPages`; REFERENCES: address of its results, 8 bytes a page. */
-  INDEX: 24,
-  BUCKETS: 25,
-  KNOWN: 26,
-  IMAGE: 27,
-  FIRST_PAGE: 28,
-  REFERENCES: 29,
-  /** Result: µs of the look-ups. */
-  LOOKED_US: 30,
-  /** The JOB_STATUS to set once the job's turn has ended. */
-  OUTCOME: 31,
-} as const;
+// Words of the job.
+/** Address of the chunk, and its bytes. */
+const INGEST_ADDRESS = 4;
+const INGEST_BYTES = 5;
+/** File descriptor to read the chunk from and the offset in the file; NO_FILE: it is in memory already. */
+const INGEST_FILE = 6;
+const INGEST_OFFSET_LOW = 7;
+const INGEST_OFFSET_HIGH = 8;
+const INGEST_PAGE_BYTES = 9;
+/** Addresses of results: the pages' classes (u16 each) and digests (16 bytes each). */
+const INGEST_CLASSES = 10;
+const INGEST_DIGESTS = 11;
+/** Address of the digest of a zero page. */
+const INGEST_ZERO_DIGEST = 12;
+/** Result: bytes read. */
+const INGEST_READ = 13;
+/**
+ * The parent image: its file descriptor or NO_FILE, the offset in the file, and the bytes available there;
+ * the address that its pages are read to; the address of the result (u8 a page: 1 if equal to the
+ * parent's).
+ */
+const INGEST_PARENT_FILE = 14;
+const INGEST_PARENT_LOW = 15;
+const INGEST_PARENT_HIGH = 16;
+const INGEST_PARENT_BYTES = 17;
+const INGEST_PARENT = 18;
+const INGEST_EQUAL = 19;
+/** Result: µs of the job in which it read files. */
+const INGEST_READ_US = 20;
+/** Address of the key of keyed digests (32 bytes), or 0: the digests are XXH3-128. */
+const INGEST_KEY = 21;
+/** Address of the `Turns` (0: the pages are not looked up), and the job's turn. */
+const INGEST_TURNS = 22;
+const INGEST_TURN = 23;
+/** Arguments of `indexAddPages`; REFERENCES: address of its results, 8 bytes a page. */
+const INGEST_INDEX = 24;
+const INGEST_BUCKETS = 25;
+const INGEST_KNOWN = 26;
+const INGEST_IMAGE = 27;
+const INGEST_FIRST_PAGE = 28;
+const INGEST_REFERENCES = 29;
+/** Result: µs of the look-ups. */
+const INGEST_LOOKED_US = 30;
+/** The JOB_STATUS to set once the job's turn has ended. */
+const INGEST_OUTCOME = 31;
 
 const NO_FILE = 0xffffffff;
 
@@ -110,29 +108,29 @@ export function writeIngestJob(
   { range, parentRange, parentBytes, lookUp }: IngestSources,
 ): void {
   const at = beginJob(words, chunk.job, JOB_KIND.INGEST);
-  words[at + INGEST.ADDRESS] = chunk.address;
-  words[at + INGEST.BYTES] = chunk.bytes;
-  words[at + INGEST.PAGE_BYTES] = settings.pageBytes;
-  words[at + INGEST.CLASSES] = chunk.classes;
-  words[at + INGEST.DIGESTS] = chunk.digests;
-  words[at + INGEST.ZERO_DIGEST] = settings.zeroDigest;
-  words[at + INGEST.KEY] = settings.digestKey ?? 0;
-  writeRange(words, at + INGEST.FILE, range);
-  words[at + INGEST.PARENT] = chunk.parent;
-  words[at + INGEST.EQUAL] = chunk.equal;
-  writeRange(words, at + INGEST.PARENT_FILE, parentRange);
-  words[at + INGEST.PARENT_BYTES] = parentBytes;
-  words[at + INGEST.TURNS] = 0;
+  words[at + INGEST_ADDRESS] = chunk.address;
+  words[at + INGEST_BYTES] = chunk.bytes;
+  words[at + INGEST_PAGE_BYTES] = settings.pageBytes;
+  words[at + INGEST_CLASSES] = chunk.classes;
+  words[at + INGEST_DIGESTS] = chunk.digests;
+  words[at + INGEST_ZERO_DIGEST] = settings.zeroDigest;
+  words[at + INGEST_KEY] = settings.digestKey ?? 0;
+  writeRange(words, at + INGEST_FILE, range);
+  words[at + INGEST_PARENT] = chunk.parent;
+  words[at + INGEST_EQUAL] = chunk.equal;
+  writeRange(words, at + INGEST_PARENT_FILE, parentRange);
+  words[at + INGEST_PARENT_BYTES] = parentBytes;
+  words[at + INGEST_TURNS] = 0;
   if (!lookUp) return;
   const { index, turns, image, firstPage } = lookUp;
-  words[at + INGEST.TURNS] = turns.address;
-  words[at + INGEST.TURN] = turns.take();
-  words[at + INGEST.INDEX] = index.index;
-  words[at + INGEST.BUCKETS] = index.bucketCount;
-  words[at + INGEST.KNOWN] = index.known;
-  words[at + INGEST.IMAGE] = image;
-  words[at + INGEST.FIRST_PAGE] = firstPage;
-  words[at + INGEST.REFERENCES] = chunk.references;
+  words[at + INGEST_TURNS] = turns.address;
+  words[at + INGEST_TURN] = turns.take();
+  words[at + INGEST_INDEX] = index.index;
+  words[at + INGEST_BUCKETS] = index.bucketCount;
+  words[at + INGEST_KNOWN] = index.known;
+  words[at + INGEST_IMAGE] = image;
+  words[at + INGEST_FIRST_PAGE] = firstPage;
+  words[at + INGEST_REFERENCES] = chunk.references;
 }
 
 function writeRange(words: Uint32Array, at: number, range: FileRange | undefined): void {
@@ -145,9 +143,9 @@ function writeRange(words: Uint32Array, at: number, range: FileRange | undefined
 export function readIngestResult(words: Uint32Array, job: number): IngestResult {
   const at = job >>> 2;
   return {
-    readBytes: words[at + INGEST.READ]!,
-    readMs: words[at + INGEST.READ_US]! / 1000,
-    lookUpMs: words[at + INGEST.LOOKED_US]! / 1000,
+    readBytes: words[at + INGEST_READ]!,
+    readMs: words[at + INGEST_READ_US]! / 1000,
+    lookUpMs: words[at + INGEST_LOOKED_US]! / 1000,
   };
 }
 
@@ -173,21 +171,21 @@ export class IngestRunner {
     const { kernels } = this.codec;
     const { words } = kernels;
     const at = job >>> 2;
-    const address = words[at + INGEST.ADDRESS]!;
-    const bytes = words[at + INGEST.BYTES]!;
-    const pageBytes = words[at + INGEST.PAGE_BYTES]!;
-    const file = words[at + INGEST.FILE]!;
-    const offset = words[at + INGEST.OFFSET_LOW]! + words[at + INGEST.OFFSET_HIGH]! * 2 ** 32;
+    const address = words[at + INGEST_ADDRESS]!;
+    const bytes = words[at + INGEST_BYTES]!;
+    const pageBytes = words[at + INGEST_PAGE_BYTES]!;
+    const file = words[at + INGEST_FILE]!;
+    const offset = words[at + INGEST_OFFSET_LOW]! + words[at + INGEST_OFFSET_HIGH]! * 2 ** 32;
     this.readMs = 0;
     const read = file === NO_FILE ? bytes : this.read(file, offset, address, bytes);
-    words[at + INGEST.READ] = read;
+    words[at + INGEST_READ] = read;
     const pages = Math.floor(read / pageBytes);
-    const [classes, digests] = [words[at + INGEST.CLASSES]!, words[at + INGEST.DIGESTS]!];
-    const key = words[at + INGEST.KEY]!;
+    const [classes, digests] = [words[at + INGEST_CLASSES]!, words[at + INGEST_DIGESTS]!];
+    const key = words[at + INGEST_KEY]!;
     if (key !== 0) this.frameJobs!.surveyKeyed(this.codec, address, pages, pageBytes, classes, digests, key);
-    else surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
-    if (words[at + INGEST.PARENT_FILE] !== NO_FILE) this.compareParent(at, address, pages);
-    words[at + INGEST.READ_US] = Math.round(this.readMs * 1000);
+    else surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST_ZERO_DIGEST]!);
+    if (words[at + INGEST_PARENT_FILE] !== NO_FILE) this.compareParent(at, address, pages);
+    words[at + INGEST_READ_US] = Math.round(this.readMs * 1000);
   }
 
   /**
@@ -197,30 +195,30 @@ export class IngestRunner {
   end(job: number, status: number): number | undefined {
     const { words } = this.codec.kernels;
     const at = job >>> 2;
-    const turns = words[at + INGEST.TURNS]!;
+    const turns = words[at + INGEST_TURNS]!;
     if (turns === 0) return undefined;
-    words[at + INGEST.OUTCOME] = status;
-    return endInTurn(this.control, turns, job, words[at + INGEST.TURN]!, this.lookUp, this.confirm);
+    words[at + INGEST_OUTCOME] = status;
+    return endInTurn(this.control, turns, job, words[at + INGEST_TURN]!, this.lookUp, this.confirm);
   }
 
   /** Look up the pages of a job in the page index, when its turn comes. */
   private readonly lookUp = (job: number): void => {
     const { words, run } = this.codec.kernels;
     const at = job >>> 2;
-    if (words[at + INGEST.OUTCOME] !== JOB_STATUS.DONE) return;
+    if (words[at + INGEST_OUTCOME] !== JOB_STATUS.DONE) return;
     const startedMs = performance.now();
     run.indexAddPages(
-      words[at + INGEST.INDEX]!,
-      words[at + INGEST.BUCKETS]!,
-      words[at + INGEST.DIGESTS]!,
-      words[at + INGEST.CLASSES]!,
-      Math.floor(words[at + INGEST.READ]! / words[at + INGEST.PAGE_BYTES]!),
-      words[at + INGEST.IMAGE]!,
-      words[at + INGEST.FIRST_PAGE]!,
-      words[at + INGEST.REFERENCES]!,
-      words[at + INGEST.KNOWN]!,
+      words[at + INGEST_INDEX]!,
+      words[at + INGEST_BUCKETS]!,
+      words[at + INGEST_DIGESTS]!,
+      words[at + INGEST_CLASSES]!,
+      Math.floor(words[at + INGEST_READ]! / words[at + INGEST_PAGE_BYTES]!),
+      words[at + INGEST_IMAGE]!,
+      words[at + INGEST_FIRST_PAGE]!,
+      words[at + INGEST_REFERENCES]!,
+      words[at + INGEST_KNOWN]!,
     );
-    words[at + INGEST.LOOKED_US] = this.addTime(at, startedMs);
+    words[at + INGEST_LOOKED_US] = this.addTime(at, startedMs);
   };
 
   /** Compare the pages of a job with those that the index found, and set the job's status. */
@@ -228,21 +226,21 @@ export class IngestRunner {
     const { kernels } = this.codec;
     const { words } = kernels;
     const at = job >>> 2;
-    const outcome = words[at + INGEST.OUTCOME]!;
+    const outcome = words[at + INGEST_OUTCOME]!;
     if (outcome === JOB_STATUS.DONE) {
       const startedMs = performance.now();
-      const pageBytes = words[at + INGEST.PAGE_BYTES]!;
+      const pageBytes = words[at + INGEST_PAGE_BYTES]!;
       const chunk = {
-        address: words[at + INGEST.ADDRESS]!,
-        pages: Math.floor(words[at + INGEST.READ]! / pageBytes),
+        address: words[at + INGEST_ADDRESS]!,
+        pages: Math.floor(words[at + INGEST_READ]! / pageBytes),
         pageBytes,
-        image: words[at + INGEST.IMAGE]!,
-        firstPage: words[at + INGEST.FIRST_PAGE]!,
-        references: words[at + INGEST.REFERENCES]!,
+        image: words[at + INGEST_IMAGE]!,
+        firstPage: words[at + INGEST_FIRST_PAGE]!,
+        references: words[at + INGEST_REFERENCES]!,
       };
       const buffer = { address: this.block, bytes: BLOCK_BYTES };
       try {
-        confirmDuplicates(kernels, chunk, words[at + INGEST.KNOWN]!, buffer, this.read);
+        confirmDuplicates(kernels, chunk, words[at + INGEST_KNOWN]!, buffer, this.read);
       } catch {
         // The file cannot be read any more: the calling thread reads it again and reports the error.
       }
@@ -263,12 +261,12 @@ export class IngestRunner {
   private compareParent(at: number, address: number, pages: number): void {
     const { kernels } = this.codec;
     const { words } = kernels;
-    const pageBytes = words[at + INGEST.PAGE_BYTES]!;
-    const classes = words[at + INGEST.CLASSES]!;
-    const parent = { address: words[at + INGEST.PARENT]!, equal: words[at + INGEST.EQUAL]! };
-    const parentFile = words[at + INGEST.PARENT_FILE]!;
-    const parentOffset = words[at + INGEST.PARENT_LOW]! + words[at + INGEST.PARENT_HIGH]! * 2 ** 32;
-    const available = words[at + INGEST.PARENT_BYTES]!;
+    const pageBytes = words[at + INGEST_PAGE_BYTES]!;
+    const classes = words[at + INGEST_CLASSES]!;
+    const parent = { address: words[at + INGEST_PARENT]!, equal: words[at + INGEST_EQUAL]! };
+    const parentFile = words[at + INGEST_PARENT_FILE]!;
+    const parentOffset = words[at + INGEST_PARENT_LOW]! + words[at + INGEST_PARENT_HIGH]! * 2 ** 32;
+    const available = words[at + INGEST_PARENT_BYTES]!;
     compareWithParent(kernels, { address, pages, pageBytes, classes }, parent, (from, to) => {
       const wanted = Math.max(0, Math.min(to, available) - from);
       return this.read(parentFile, parentOffset + from, parent.address + from, wanted);

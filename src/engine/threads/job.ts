@@ -50,7 +50,7 @@ export function jobTime(words: Uint32Array, job: number): { ms: number; waitMs: 
 
 const MAX_TEXT_UNITS = (JOB_BYTES - 4 * JOB.TEXT - 4) / 2;
 
-const ERROR_CODES: readonly ErrorCode[] = ['io', 'bad-stream', 'unsupported', 'limit'];
+const ERROR_CODES: readonly ErrorCode[] = ['io', 'bad-stream', 'unsupported', 'limit', 'bad-argument'];
 
 /** Store an error in a job: its text, and its code, or `io` if the code is none of ERROR_CODES. */
 export function setJobError(words: Uint32Array, job: number, cause: unknown): void {

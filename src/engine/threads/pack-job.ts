@@ -9,42 +9,40 @@ import {
   type SegmentRuns,
   type SegmentScratch,
 } from '../../codec/zstd/segment.js';
-import type { Zstd } from '../../codec/zstd.js';
+import { checkedResult, type Zstd } from '../../codec/zstd.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { beginJob, JOB_KIND } from './job.js';
 import type { RunnerSlots } from './runner-slots.js';
 import { canStayInRuns } from './stored-runs.js';
 
-/** Words of the job. */
-const PACK = {
-  /** Address and number of the segment's runs (two words each: address, bytes), and the bytes of all runs. */
-  RUNS: 4,
-  RUN_COUNT: 5,
-  BYTES: 6,
-  /** Number of the packing in PACKINGS, and the level of zstd. */
-  PACKING: 7,
-  LEVEL: 8,
-  /** Address of the output, whose capacity is `packedLz4Capacity` of the bytes. */
-  OUTPUT: 9,
-  /** Results: the packing used, the address of the packed bytes or IN_RUNS, their number, and their check. */
-  USED_PACKING: 10,
-  PACKED: 11,
-  PACKED_BYTES: 12,
-  CHECK_LOW: 13,
-  CHECK_HIGH: 14,
-  /** A second level of zstd to try; 0: none. */
-  SECOND_LEVEL: 15,
-  /** 1: pack with the kernels' zstd; 0: with Node's or the caller's. */
-  BY_KERNELS: 16,
-  /** Addresses of zstd's scratch and a buffer for a window of the whole segment; 0: use the thread's own. */
-  WIDE_SCRATCH: 17,
-  WIDE_BUFFER: 18,
-} as const;
+// Words of the job.
+/** Address and number of the segment's runs (two words each: address, bytes), and the bytes of all runs. */
+const PACK_RUNS = 4;
+const PACK_RUN_COUNT = 5;
+const PACK_BYTES = 6;
+/** Number of the packing in PACKINGS, and the level of zstd. */
+const PACK_PACKING = 7;
+const PACK_LEVEL = 8;
+/** Address of the output, whose capacity is `packedLz4Capacity` of the bytes. */
+const PACK_OUTPUT = 9;
+/** Results: the packing used, the address of the packed bytes or IN_RUNS, their number, and their check. */
+const PACK_USED_PACKING = 10;
+const PACK_PACKED = 11;
+const PACK_PACKED_BYTES = 12;
+const PACK_CHECK_LOW = 13;
+const PACK_CHECK_HIGH = 14;
+/** A second level of zstd to try; 0: none. */
+const PACK_SECOND_LEVEL = 15;
+/** 1: pack with the kernels' zstd; 0: with Node's or the caller's. */
+const PACK_BY_KERNELS = 16;
+/** Addresses of zstd's scratch and a buffer for a window of the whole segment; 0: use the thread's own. */
+const PACK_WIDE_SCRATCH = 17;
+const PACK_WIDE_BUFFER = 18;
 
 const PACKINGS = ['raw', 'lz4', 'zstd'] as const;
 
-/** PACKED of a stored segment whose bytes are written from its runs, without a copy. */
+/** PACK_PACKED of a stored segment whose bytes are written from its runs, without a copy. */
 const IN_RUNS = 0;
 
 const DEFAULT_ZSTD_LEVEL = 3;
@@ -79,27 +77,27 @@ export function writePackJob(
   { packing, byKernels, wide, output }: PackSettings,
 ): void {
   const at = beginJob(words, job, JOB_KIND.PACK, packing.name === 'zstd');
-  words[at + PACK.RUNS] = segment.runs;
-  words[at + PACK.RUN_COUNT] = segment.count;
-  words[at + PACK.BYTES] = segment.bytes;
-  words[at + PACK.PACKING] = PACKINGS.indexOf(packing.name as (typeof PACKINGS)[number]);
-  words[at + PACK.LEVEL] = packing.level ?? 0;
-  words[at + PACK.SECOND_LEVEL] = packing.secondLevel ?? 0;
-  words[at + PACK.BY_KERNELS] = byKernels ? 1 : 0;
-  words[at + PACK.WIDE_SCRATCH] = wide?.zstdScratch ?? 0;
-  words[at + PACK.WIDE_BUFFER] = wide?.segment ?? 0;
-  words[at + PACK.OUTPUT] = output;
+  words[at + PACK_RUNS] = segment.runs;
+  words[at + PACK_RUN_COUNT] = segment.count;
+  words[at + PACK_BYTES] = segment.bytes;
+  words[at + PACK_PACKING] = PACKINGS.indexOf(packing.name as (typeof PACKINGS)[number]);
+  words[at + PACK_LEVEL] = packing.level ?? 0;
+  words[at + PACK_SECOND_LEVEL] = packing.secondLevel ?? 0;
+  words[at + PACK_BY_KERNELS] = byKernels ? 1 : 0;
+  words[at + PACK_WIDE_SCRATCH] = wide?.zstdScratch ?? 0;
+  words[at + PACK_WIDE_BUFFER] = wide?.segment ?? 0;
+  words[at + PACK_OUTPUT] = output;
 }
 
 /** Read the result of an ended job. */
 export function readPackResult(words: Uint32Array, job: number): PackResult {
   const at = job >>> 2;
-  const address = words[at + PACK.PACKED]!;
+  const address = words[at + PACK_PACKED]!;
   return {
-    packing: PACKINGS[words[at + PACK.USED_PACKING]!]!,
+    packing: PACKINGS[words[at + PACK_USED_PACKING]!]!,
     address: address === IN_RUNS ? undefined : address,
-    packedBytes: words[at + PACK.PACKED_BYTES]!,
-    check: [words[at + PACK.CHECK_LOW]!, words[at + PACK.CHECK_HIGH]!],
+    packedBytes: words[at + PACK_PACKED_BYTES]!,
+    check: [words[at + PACK_CHECK_LOW]!, words[at + PACK_CHECK_HIGH]!],
   };
 }
 
@@ -108,18 +106,18 @@ export function runPackJob(codec: CodecContext, slots: RunnerSlots, zstd: ZstdSe
   const { kernels } = codec;
   const { words, run } = kernels;
   const at = job >>> 2;
-  const runs = words[at + PACK.RUNS]!;
-  const count = words[at + PACK.RUN_COUNT]!;
-  const bytes = words[at + PACK.BYTES]!;
+  const runs = words[at + PACK_RUNS]!;
+  const count = words[at + PACK_RUN_COUNT]!;
+  const bytes = words[at + PACK_BYTES]!;
   const segment = { runs, count, bytes };
-  const output = words[at + PACK.OUTPUT]!;
-  let name = PACKINGS[words[at + PACK.PACKING]!]!;
+  const output = words[at + PACK_OUTPUT]!;
+  let name = PACKINGS[words[at + PACK_PACKING]!]!;
   let packed = output;
   let packedBytes = 0;
   if (name === 'lz4') packedBytes = packLz4Runs(codec, runs, count, output, slots.block);
   else if (name === 'zstd')
     packedBytes =
-      words[at + PACK.BY_KERNELS] === 1
+      words[at + PACK_BY_KERNELS] === 1
         ? packByKernels(codec, slots, at, segment, output)
         : packByOther(kernels, zstd.other!, at, segment, output);
   if (name === 'raw' || packedBytes >= bytes) {
@@ -127,14 +125,14 @@ export function runPackJob(codec: CodecContext, slots: RunnerSlots, zstd: ZstdSe
     packedBytes = bytes;
     packed = canStayInRuns(words, runs, count, bytes) ? IN_RUNS : collect(kernels, segment, output);
   }
-  words[at + PACK.USED_PACKING] = PACKINGS.indexOf(name);
-  words[at + PACK.PACKED] = packed;
-  words[at + PACK.PACKED_BYTES] = packedBytes;
+  words[at + PACK_USED_PACKING] = PACKINGS.indexOf(name);
+  words[at + PACK_PACKED] = packed;
+  words[at + PACK_PACKED_BYTES] = packedBytes;
   const { check } = slots;
   if (packed === IN_RUNS) run.hash64Runs(runs, count, bytes, check);
   else run.hash64(packed, packedBytes, 0, 0, check);
-  words[at + PACK.CHECK_LOW] = words[check >>> 2]!;
-  words[at + PACK.CHECK_HIGH] = words[(check >>> 2) + 1]!;
+  words[at + PACK_CHECK_LOW] = words[check >>> 2]!;
+  words[at + PACK_CHECK_HIGH] = words[(check >>> 2) + 1]!;
 }
 
 /** Pack with the kernels' zstd; return the packed bytes, or the segment's bytes if packing saves none. */
@@ -146,8 +144,8 @@ function packByKernels(
   output: number,
 ): number {
   const { words } = kernels;
-  const wanted = words[at + PACK.LEVEL]! | 0 || DEFAULT_ZSTD_LEVEL;
-  const wide = { zstdScratch: words[at + PACK.WIDE_SCRATCH]!, segment: words[at + PACK.WIDE_BUFFER]! };
+  const wanted = words[at + PACK_LEVEL]! | 0 || DEFAULT_ZSTD_LEVEL;
+  const wide = { zstdScratch: words[at + PACK_WIDE_SCRATCH]!, segment: words[at + PACK_WIDE_BUFFER]! };
   const packed =
     wide.zstdScratch === 0
       ? packZstdRuns(kernels, slots, segment, Math.min(wanted, maxZstdLevel), output)
@@ -162,9 +160,10 @@ function packByOther(kernels: Kernels, zstd: Zstd, at: number, segment: SegmentR
   // The output buffer first holds the collected segment; the result, in zstd's memory, then replaces it.
   const start = collect(kernels, segment, output);
   const content = memory.subarray(start, start + bytes);
-  let frame = zstd.compress(content, words[at + PACK.LEVEL]! || DEFAULT_ZSTD_LEVEL);
-  const secondLevel = words[at + PACK.SECOND_LEVEL]!;
-  if (secondLevel !== 0) frame = shorter(frame, zstd.compress(content, secondLevel));
+  const compress = (level: number) => checkedResult(zstd, zstd.compress(content, level), bytes);
+  let frame = compress(words[at + PACK_LEVEL]! || DEFAULT_ZSTD_LEVEL);
+  const secondLevel = words[at + PACK_SECOND_LEVEL]!;
+  if (secondLevel !== 0) frame = shorter(frame, compress(secondLevel));
   if (frame.length >= bytes) return bytes;
   memory.set(frame, output);
   return frame.length;

@@ -153,12 +153,12 @@ class SourceSessions {
   }
 
   private createAdvisor(): Advisor | undefined {
-    const { qmp, peer, threads, log, isDirectAllowed } = this.options;
+    const { qmp, peer, threads, log, isDirectAllowed, measure } = this.options;
     if (!qmp || !isDirectAllowed) return undefined;
     const { address, ...limits } = qmp;
     return new Advisor(
       {
-        ...{ qmp: address, peer, threads, limits },
+        ...{ qmp: address, peer, threads, limits, measure },
         log: messageLog(log, 0),
       },
       () => this.sessions.size === 0,

@@ -24,7 +24,7 @@ import { isSkipped } from '../support/skipped.js';
 
 /** A migration that has sent this much has all of its channels. */
 const SENT_BYTES = 1_000_000;
-/** A limit at which a migration takes seconds, above the dirty rate of `measureAt`; and one without effect. */
+/** A limit above the dirty rate of `measureAt` at which a migration takes seconds; one without effect. */
 const [SLOW, FAST] = [20_000_000, 10_000_000_000];
 const folder = testFolder();
 const guest = checkerGuest(folder);

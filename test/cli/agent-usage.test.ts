@@ -207,7 +207,7 @@ test.each([
 test.each([
   ['source', [...SOURCE, '--insecure'], ['--direct', '--max-total', '--max-downtime']],
   ['destination', [...DESTINATION, '--insecure'], ['--direct']],
-])('agent %s: an option that is refused without --qmp says so in the help', async (name, args, flags) => {
+])('agent %s: the help of an option that is refused without --qmp names it', async (name, args, flags) => {
   const rows = (await cli(['agent', name, '--help'])).stdout.toString().split(/\n {6}(?=--)/);
   for (const flag of flags) {
     const value = name === 'source' && flag === '--direct' ? [] : [flag === '--direct' ? '127.0.0.1:1' : '1'];

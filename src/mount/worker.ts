@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { asIoError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { TraceRecorder } from '../store/trace.js';
-import { DamageLog } from './damage-log.js';
+import { FailureLog } from './failure-log.js';
 import { serveDevice } from './fuse/device.js';
 import { Nodes } from './fuse/nodes.js';
 import { REQUEST_BYTES } from './fuse/protocol.js';
@@ -36,15 +36,25 @@ async function main(): Promise<void> {
   const shown = chosen === undefined ? images : [images[chosen]!];
   const buffer = new Uint8Array(REQUEST_BYTES);
   const fileName = ({ name }: ServedImage) => (isDirectory ? mountedName(name) : name);
-  const damage = new DamageLog(fileName, (line) => post({ kind: 'log', line }));
+  const log = (line: string) => post({ kind: 'log', line });
+  const failures = new FailureLog(log);
   const recorder = isRecording ? new TraceRecorder(shown) : undefined;
   let bytesRead = 0;
+  let failedReads = 0;
+  let hasWritten = false;
   const session = new FuseSession(new Nodes(shown, isDirectory, attributes), buffer, {
     // A recorded trace has the pages that were needed, without those that the kernel reads ahead.
     maxReadahead: isRecording ? 0 : MAX_READAHEAD,
     allowsWriteOpen,
-    onDamage: damage.report,
-    onWrite: () => damage.note(SHARED_WRITE),
+    onDamage(image, offset, error) {
+      failedReads++;
+      const cause = error instanceof Error ? error.message : String(error);
+      failures.add(`${fileName(image)}: reading at byte ${offset} failed (EIO): ${cause}`, cause);
+    },
+    onWrite() {
+      if (!hasWritten) log(SHARED_WRITE);
+      hasWritten = true;
+    },
     onRead: (image, offset, bytes) => {
       bytesRead += bytes;
       recorder?.add(image, offset, bytes);
@@ -52,7 +62,7 @@ async function main(): Promise<void> {
   });
   serveDevice(device, buffer, session);
   const trace = recorder?.finish();
-  const report = { bytesRead, failedReads: damage.count, ...served.counters?.(), ...(trace && { trace }) };
+  const report = { bytesRead, failedReads, ...served.counters?.(), ...(trace && { trace }) };
   post({ kind: 'ended', report });
   served.close();
 }

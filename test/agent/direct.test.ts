@@ -18,15 +18,13 @@ import { KEPT, localAddress } from '../channel/hosts.js';
 import { testFolder } from '../image/support.js';
 import { type Agents, startAgents } from '../support/agents.js';
 import { type FakeAnswers, FakeMonitor } from '../support/fake-monitor.js';
+import { FAST_LINK, measureAt } from '../support/fixed-speeds.js';
 import { checkerGuest, closedAfterEach, MEMORY_MIB, QEMUS } from '../support/real-guests.js';
 import { isSkipped } from '../support/skipped.js';
 
 /** A migration that has sent this much has all of its channels. */
 const SENT_BYTES = 1_000_000;
-/**
- * Limits at which a migration takes seconds, more than the guest writes (10 MB/s once measured at its start),
- * and at which only this host limits it.
- */
+/** A limit above the dirty rate of `measureAt` at which a migration takes seconds; one without effect. */
 const [SLOW, FAST] = [20_000_000, 10_000_000_000];
 const folder = testFolder();
 const guest = checkerGuest(folder);
@@ -66,7 +64,7 @@ async function ready(qemu: Qemu, options: SetupOptions = {}): Promise<Setup> {
     await source.qmp.execute('migrate-set-parameters', { 'max-bandwidth': maxBandwidth });
   const agents = await startAgents({
     ...{ folder, threads: 2, qemu: { path: destination.socket }, isDirectAllowed },
-    qmp: { address: { path: control('source') } },
+    ...{ qmp: { address: { path: control('source') } }, measure: measureAt(FAST_LINK) },
     direct: { qmp: { path: control('destination') }, listen: { host: '127.0.0.1', port: 0 } },
   });
   open.push(agents);
@@ -177,7 +175,12 @@ describe('without a real QEMU', () => {
   const qmp = { path: join(folder, 'fake') };
   const there = { path: join(folder, 'fake-there') };
 
-  async function fakes(kept: 'secure' | 'insecure', status: string, answers: FakeAnswers = {}) {
+  async function fakes(
+    kept: 'secure' | 'insecure',
+    status: string,
+    answers: FakeAnswers = {},
+    link = FAST_LINK,
+  ) {
     open.push(await FakeMonitor.listening(qmp.path));
     const monitor = await FakeMonitor.listening(there.path, { 'query-status': { status }, ...answers });
     open.push(monitor);
@@ -187,7 +190,8 @@ describe('without a real QEMU', () => {
     const peer = { address: localAddress(agents.port, KEPT[kept].source), ...KEPT[kept].source };
     const log: string[] = [];
     const note = (level: string, message: string) => log.push(`${level}: ${message}`);
-    const advisor = new Advisor({ qmp, peer, threads: 1, limits: {}, log: note }, () => false);
+    const inputs = { qmp, peer, threads: 1, limits: {}, log: note, measure: measureAt(link) };
+    const advisor = new Advisor(inputs, () => false);
     open.push(advisor);
     return { monitor, peer, log, note, advisor, agents };
   }
@@ -197,6 +201,12 @@ describe('without a real QEMU', () => {
     const { advice, obstacle } = await advisor.decide();
     expect(advice.best?.mode).not.toBe('agents');
     expect(obstacle).toMatch(/would not be encrypted: set its parameter tls-creds on both hosts$/);
+  });
+
+  test('the measured link decides: the agents migrate where it is thin', async () => {
+    const { advisor } = await fakes('insecure', 'inmigrate', {}, 1e8);
+    const { advice, obstacle } = await advisor.decide();
+    expect([advice.best?.mode, obstacle]).toEqual(['agents', undefined]);
   });
 
   test('a destination that cannot prepare: a warning, no setting is changed, and the agents migrate', async () => {

@@ -184,6 +184,34 @@ test.each([
     'Without it the size of the guest is that of --guest or the default',
   ],
 ])('agent %s --help says what the options do', async (name, ...sentences) => {
-  const text = (await cli(['agent', name, '--help'])).stdout.toString().replace(/\s+/g, ' ');
+  const text = await helpOf('agent', name);
   for (const sentence of sentences) expect(text).toContain(sentence);
+});
+
+const helpOf = async (...command: string[]) =>
+  (await cli([...command, '--help'])).stdout.toString().replace(/\s+/g, ' ');
+
+const USES = 'for forecasts, --direct, --max-total and --max-downtime';
+test.each([
+  ['agent source', `QMP socket of this host's QEMU, ${USES} --direct`],
+  ['agent migrate', `QMP socket of this host's QEMU, to start the migration, and ${USES} (required)`],
+  ['agent destination', 'the agent has it listen at --connect, or at --direct --direct ADDRESS'],
+  ['agent check', "the guest's memory; not with --qmp"],
+  ['advise', "--qmp ADDRESS QMP socket of the guest's QEMU (required)"],
+])('%s --help says what --qmp is for, and how to give QEMU a socket', async (command, uses) => {
+  const text = await helpOf(...command.split(' '));
+  expect(text).toContain(uses);
+  expect(text).toContain('ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. A QMP socket serves one client');
+});
+
+test.each([
+  ['source', [...SOURCE, '--insecure'], ['--direct', '--max-total', '--max-downtime']],
+  ['destination', [...DESTINATION, '--insecure'], ['--direct']],
+])('agent %s: the help of an option that is refused without --qmp names it', async (name, args, flags) => {
+  const rows = (await cli(['agent', name, '--help'])).stdout.toString().split(/\n {6}(?=--)/);
+  for (const flag of flags) {
+    const value = name === 'source' && flag === '--direct' ? [] : [flag === '--direct' ? '127.0.0.1:1' : '1'];
+    await fails(2, ['agent', ...args, flag, ...value], new RegExp(`${flag}: needs --qmp ADDRESS`));
+    expect(rows.find((row) => row.startsWith(`${flag} `))).toMatch(/needs\s+--qmp/);
+  }
 });

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { BaseImageFile } from '../../src/agent/base-image-file.js';
 import { startDestinationAgent } from '../../src/agent/destination/destination-agent.js';
+import type { MeasurePair } from '../../src/agent/direct/advisor.js';
 import type { DirectIncomingOptions } from '../../src/agent/direct/options.js';
 import type { QmpSettings } from '../../src/agent/forecast/forecaster.js';
 import type { LogLine } from '../../src/agent/log.js';
@@ -76,6 +77,7 @@ export interface AgentsOptions {
   /** The monitor of the source's QEMU. */
   readonly qmp?: QmpSettings;
   readonly isDirectAllowed?: boolean;
+  readonly measure?: MeasurePair;
   /** The monitor of the destination's QEMU. */
   readonly direct?: DirectIncomingOptions;
 }
@@ -137,6 +139,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     base,
     ...(options.qmp && { qmp: options.qmp }),
     ...(options.isDirectAllowed && { isDirectAllowed: true }),
+    ...(options.measure && { measure: options.measure }),
     ...(options.maxMigrations !== undefined && { maxMigrations: options.maxMigrations }),
     maxBitsPerSecond: options.maxBitsPerSecond,
     ...(options.abandonMs !== undefined && { abandonMs: options.abandonMs }),

@@ -27,16 +27,20 @@ export interface AdvisorOptions {
   readonly threads: number;
   readonly limits: MigrationLimits;
   readonly log: MessageLog;
+  /** Default: `measurePair`. */
+  readonly measure?: MeasurePair | undefined;
 }
 
-/** Facts of one pair of QEMUs, and when they were measured. */
-interface Measured {
-  readonly atMs: number;
+/** Measured facts of one pair of QEMUs and of the link between their hosts. */
+export interface PairFacts {
   readonly channel: ChannelFacts;
   readonly packing: PackingSpeed;
   readonly guest: GuestFacts;
   readonly destination: DestinationQemu;
 }
+
+/** Measures a pair of QEMUs. */
+export type MeasurePair = (options: AdvisorOptions, signal: AbortSignal) => Promise<PairFacts>;
 
 /** A decision: the advice, and why QEMU cannot migrate directly although it should. */
 export interface Decision {
@@ -50,7 +54,7 @@ export class Advisor {
   private inFlight: Promise<void> | undefined;
   private readonly controller = new AbortController();
   private readonly timer: NodeJS.Timeout;
-  private measured: Measured | undefined;
+  private measured: (PairFacts & { readonly atMs: number }) | undefined;
 
   constructor(
     private readonly options: AdvisorOptions,
@@ -112,24 +116,33 @@ export class Advisor {
   }
 
   private async measureNow(): Promise<void> {
-    const { qmp, peer, threads, log } = this.options;
+    const { measure = measurePair } = this.options;
     const { signal } = this.controller;
     signal.throwIfAborted();
-    const destination = await askQemu({ ...peer, signal });
-    const monitor = await QemuMonitor.connect(qmp);
-    try {
-      const guest = await readGuest(monitor, signal, (note) => log('warn', note));
-      const channel = await checkChannel({ ...peer, signal });
-      const packing = await measurePacking('fixed:lz4', threads, PACK_MS);
-      this.measured = { atMs: performance.now(), channel, packing, guest, destination };
-    } finally {
-      monitor.close();
-    }
+    const facts = await measure(this.options, signal);
+    this.measured = { ...facts, atMs: performance.now() };
+  }
+}
+
+/** Measure a pair of QEMUs, the link and the speed of packing, for some seconds. @throws PageferryError */
+export async function measurePair(
+  { qmp, peer, threads, log }: AdvisorOptions,
+  signal: AbortSignal,
+): Promise<PairFacts> {
+  const destination = await askQemu({ ...peer, signal });
+  const monitor = await QemuMonitor.connect(qmp);
+  try {
+    const guest = await readGuest(monitor, signal, (note) => log('warn', note));
+    const channel = await checkChannel({ ...peer, signal });
+    const packing = await measurePacking('fixed:lz4', threads, PACK_MS);
+    return { channel, packing, guest, destination };
+  } finally {
+    monitor.close();
   }
 }
 
 /** `the link takes 941 Mbit/s, the guest writes 12 MB/s` */
-function measuredText({ channel: { bitsPerSecond }, guest: { dirty } }: Measured): string {
+function measuredText({ channel: { bitsPerSecond }, guest: { dirty } }: PairFacts): string {
   const link =
     bitsPerSecond === undefined ? 'a fast link' : `the link takes ${Math.round(bitsPerSecond / 1e6)} Mbit/s`;
   const writes = dirty

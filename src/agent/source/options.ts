@@ -2,6 +2,7 @@ import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import type { PageferryError } from '../../page/error.js';
 import type { BaseImageFile } from '../base-image-file.js';
+import type { MeasurePair } from '../direct/advisor.js';
 import type { QmpSettings } from '../forecast/forecaster.js';
 import type { Log } from '../log.js';
 import type { AgentMetrics } from '../metrics.js';
@@ -33,6 +34,8 @@ export interface SourceAgentOptions {
   readonly qmp?: QmpSettings | undefined;
   /** QEMU may migrate directly, where that is the best mode; with `qmp`. */
   readonly isDirectAllowed?: boolean;
+  /** Measures for the choice of the mode; with `isDirectAllowed`. Default: `measurePair`. */
+  readonly measure?: MeasurePair;
   readonly log: Log;
   readonly meters: AgentMetrics;
   readonly onRound?: (line: RoundLine) => void;

@@ -92,13 +92,23 @@ function nameError(serverName: string, certificate: PeerCertificate): Error | un
 }
 
 function refusal(cause: Error, socket: TLSSocket): PageferryError {
+  // Only the TCP socket below, a private field of Node's, still knows the peer's address and its bytes.
+  const parent: unknown = Reflect.get(socket, '_parent');
+  const below = parent instanceof Socket ? parent : socket;
   // Node closes the connection for an invalid certificate, and keeps the reason here.
   const reason = socket.authorizationError
     ? `its certificate is refused: ${socket.authorizationError}`
-    : (plainTcpReason(cause) ?? errorReason(cause));
-  // Only the TCP socket below, a private field of Node's, still knows the peer's address.
-  const below: unknown = Reflect.get(socket, '_parent');
-  return new PageferryError('io', `${peerOf(below instanceof Socket ? below : socket)}: ${reason}`, {
-    cause,
-  });
+    : (plainTcpReason(cause) ?? peerEndReason(cause, below) ?? errorReason(cause));
+  return new PageferryError('io', `${peerOf(below)}: ${reason}`, { cause });
+}
+
+/**
+ * Return the reason, where the peer ended the connection before TLS was established. A source that refuses
+ * this host's certificate does so, without an alert.
+ */
+function peerEndReason({ code }: NodeJS.ErrnoException, { bytesRead }: Socket): string | undefined {
+  if (code !== 'ECONNRESET') return undefined;
+  return bytesRead === 0
+    ? 'closed the connection and sent nothing'
+    : "ended the TLS handshake; its log has the reason. If it refuses this host's certificate, check the certificate's names and dates, and --server-name and --tls-ca of the peer";
 }

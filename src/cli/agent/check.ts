@@ -10,7 +10,14 @@ import { UsageError } from '../usage-error.js';
 import { byteCount, fileName, wholeNumber } from '../values.js';
 import { adviceJson, adviceText } from './advice-text.js';
 import { LocalQemu } from './local-qemu.js';
-import { address, COMMON_OPTIONS, defaultThreads, PEER_OPTIONS, THREADS_OPTION } from './options.js';
+import {
+  address,
+  COMMON_OPTIONS,
+  defaultThreads,
+  PEER_OPTIONS,
+  QMP_DETAIL,
+  THREADS_OPTION,
+} from './options.js';
 import { channelOptions, peerOptions } from './security.js';
 
 const MEASURE_MS = 200;
@@ -33,7 +40,7 @@ export const check = defineCommand({
     },
     guest: {
       value: 'SIZE',
-      help: "the guest's memory",
+      help: "the guest's memory; not with --qmp",
       parse: byteCount('8T', '4K'),
       defaultText: "that of --qmp's guest, else 4G",
     },
@@ -58,6 +65,7 @@ export const check = defineCommand({
   details: [
     'The options for TLS and the base image are those of "agent source". Asks the destination agent, sends bursts of random bytes for about a second, and packs pages for as long; nothing is migrated.',
     'QEMU is asked only with --qmp. Without it the size of the guest is that of --guest or the default, and its dirty rate is not known.',
+    QMP_DETAIL,
     'Exits with status 0 when a migration can start, 1 when a check failed.',
   ],
   async run({ values, signal }) {

@@ -19,12 +19,12 @@ export const destination = defineCommand({
     },
     qmp: {
       value: 'ADDRESS',
-      help: "QMP socket of this host's QEMU (-incoming defer): the agent has it listen at --connect",
+      help: "QMP socket of this host's QEMU (-incoming defer): the agent has it listen at --connect, or at --direct",
       parse: address,
     },
     direct: {
       value: 'ADDRESS',
-      help: 'where QEMU listens for direct migrations; 0.0.0.0:0 chooses a port; with --qmp',
+      help: 'where QEMU listens for direct migrations; 0.0.0.0:0 chooses a port; needs --qmp',
       parse: address,
     },
     'allow-initiator': {

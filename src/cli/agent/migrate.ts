@@ -3,9 +3,9 @@ import { type Address, parsePath } from '../../channel/transports/address.js';
 import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
 import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';
-import { address } from './options.js';
+import { address, QMP_DETAIL } from './options.js';
 import { STOP_MS } from './run.js';
-import { runSource, SOURCE_OPTIONS } from './source-options.js';
+import { QMP_USES, runSource, SOURCE_OPTIONS } from './source-options.js';
 
 const { once: _, migrations: __, ...OPTIONS } = SOURCE_OPTIONS;
 
@@ -20,11 +20,16 @@ export const migrate = defineCommand({
       defaultText: 'a UNIX socket in the folder for temporary files, which only the same user may use',
     },
     ...OPTIONS,
-    qmp: { ...OPTIONS.qmp, help: "QMP socket of this host's QEMU", required: true },
+    qmp: {
+      ...OPTIONS.qmp,
+      help: `QMP socket of this host's QEMU, to start the migration, and ${QMP_USES}`,
+      required: true,
+    },
     'max-rate': { ...OPTIONS['max-rate'], help: 'limit on the bytes to the destination: 500Mbit, 2Gbit' },
   },
   details: [
-    'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. The log is printed on standard error.',
+    QMP_DETAIL,
+    'The log is printed on standard error.',
     "The destination agent runs already. With --direct the guest, the link and the CPU are measured first, for some seconds in which the guest runs. QEMU's return-path is turned on, and its default max-bandwidth raised.",
     'Exits with status 0 once the guest is on the destination. SIGINT or SIGTERM before that cancels the migration.',
   ],

@@ -79,7 +79,12 @@ export function defaultThreads(): number {
 /** Parsed values of the options that both agents take. */
 export type CommonValues = Values<typeof COMMON_OPTIONS>;
 
+/** Details of the commands that have a `--qmp`. */
+export const QMP_DETAIL =
+  'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. A QMP socket serves one client at a time: give QEMU one of its own with another -qmp option.';
+
 export const AGENT_DETAILS = [
-  'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. The log is printed on standard error.',
+  QMP_DETAIL,
+  'The log is printed on standard error.',
   'The agent runs until SIGINT or SIGTERM, or with --once until a migration ended.',
 ];

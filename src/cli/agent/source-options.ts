@@ -10,6 +10,9 @@ import { createLog, openStats } from './outputs.js';
 import { type Begin, runAgent } from './run.js';
 import { channelOptions, peerOptions } from './security.js';
 
+/** Uses of the monitor while a migration is in progress. */
+export const QMP_USES = 'for forecasts, --direct, --max-total and --max-downtime';
+
 export const SOURCE_OPTIONS = {
   ...PEER_OPTIONS,
   ...COMMON_OPTIONS,
@@ -20,18 +23,18 @@ export const SOURCE_OPTIONS = {
     help: 'limit on the bytes to the destination, which the migrations share: 500Mbit, 2Gbit',
     parse: bitRate,
   },
-  qmp: { value: 'ADDRESS', help: "QMP socket of this host's QEMU, for forecasts", parse: address },
+  qmp: { value: 'ADDRESS', help: `QMP socket of this host's QEMU, ${QMP_USES}`, parse: address },
   direct: {
     help: 'let QEMU migrate directly to the other QEMU where the agents gain nothing; needs --qmp, and --direct at the destination agent',
   },
   'max-total': {
     value: 'SECONDS',
-    help: "when a migration would take longer: raise QEMU's downtime-limit, at most to --max-downtime; else start post-copy (if postcopy-ram is on); else throttle the guest faster (if auto-converge is on); with --qmp",
+    help: "when a migration would take longer: raise QEMU's downtime-limit, at most to --max-downtime; else start post-copy (if postcopy-ram is on); else throttle the guest faster (if auto-converge is on); needs --qmp",
     parse: wholeNumber(1, 1_000_000),
   },
   'max-downtime': {
     value: 'MS',
-    help: 'limit of the downtime: a longer downtime-limit of QEMU is lowered to it at the start; where pre-copy does not end, a shorter one is raised, at most to it, and then as with --max-total; with --qmp',
+    help: 'limit of the downtime: a longer downtime-limit of QEMU is lowered to it at the start; where pre-copy does not end, a shorter one is raised, at most to it, and then as with --max-total; needs --qmp',
     parse: wholeNumber(1, 2_000_000),
   },
   stats: { value: 'FILE', help: 'append one JSON line a round; - for standard output', parse: fileName },

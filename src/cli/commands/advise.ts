@@ -7,7 +7,7 @@ import { measurePacking } from '../../agent/measure/packing-speed.js';
 import { QemuMonitor } from '../../agent/qmp/monitor.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { adviceJson, adviceText } from '../agent/advice-text.js';
-import { address } from '../agent/options.js';
+import { address, QMP_DETAIL } from '../agent/options.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../json-option.js';
 import { printErrorLine, printOut } from '../terminal.js';
@@ -38,7 +38,7 @@ export const command = defineCommand({
   },
   details: [
     'Reads the guest size, the migration settings, the dirty rate (calc-dirty-rate, one second) and pieces of the memory (pmemsave, 4 MiB) from QEMU, measures how fast this host packs, and estimates plain pre-copy, multifd, multifd with zstd, post-copy and the agents from recorded costs. It changes nothing.',
-    'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. A QMP socket serves one client at a time: give QEMU one of its own with another -qmp option.',
+    QMP_DETAIL,
   ],
   async run({ values, signal }) {
     const monitor = await QemuMonitor.connect(values.qmp);

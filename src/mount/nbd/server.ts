@@ -10,6 +10,7 @@ import {
 } from '../../channel/transports/sockets.js';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
+import { FailureLog } from '../failure-log.js';
 import type { ServedImage } from '../served-image.js';
 import { ClientSocket } from './client-socket.js';
 import { Exports } from './exports.js';
@@ -22,8 +23,6 @@ const KEEPALIVE_MS = 60_000;
 const DEFAULT_MAX_CLIENTS = 64;
 const DEFAULT_HANDSHAKE_MS = 10_000;
 const DEFAULT_STALL_MS = 60_000;
-/** Most different errors of images that are logged. */
-const MAX_PROBLEMS = 1000;
 
 /** Options of {@link serveNbd}. */
 export interface NbdOptions {
@@ -83,14 +82,16 @@ async function listen(server: Server, address: Address): Promise<void> {
 /** The connected clients. */
 class Clients {
   private readonly sockets = new Set<ClientSocket>();
-  private readonly problems = new Set<string>();
+  private readonly failures: FailureLog;
   private readonly turns = new Turns();
   private isClosed = false;
 
   constructor(
     private readonly exports: Exports,
     private readonly options: NbdOptions,
-  ) {}
+  ) {
+    this.failures = new FailureLog((line) => options.onLog?.(line));
+  }
 
   /** Serve a client until it ends. */
   add(socket: Socket): void {
@@ -122,15 +123,8 @@ class Clients {
       () => negotiate(client, this.exports),
     );
     if (!session) return;
-    const onProblem = (cause: unknown) => this.onProblem(cause, session.image);
+    const onProblem = (cause: unknown) => this.failures.add(`${session.image.name}: ${messageOf(cause)}`);
     await new Transmission(client, session, this.turns, onProblem).run();
-  }
-
-  private onProblem(cause: unknown, { name }: ServedImage): void {
-    const line = `${name}: ${messageOf(cause)}`;
-    if (this.problems.has(line) || this.problems.size >= MAX_PROBLEMS) return;
-    this.problems.add(line);
-    this.options.onLog?.(line);
   }
 }
 

@@ -64,7 +64,7 @@ export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Arra
   return frame;
 }
 
-/** Check what `compress` of a caller's zstd returned for `bytes` bytes. @throws PageferryError `bad-argument` */
+/** Check what a caller's zstd returned for `bytes` bytes. @throws PageferryError `bad-argument` */
 export function checkedResult({ name }: Zstd, frame: Uint8Array, bytes: number): Uint8Array {
   if (frame instanceof Uint8Array && frameContentBytes(frame) === bytes) return frame;
   throw new PageferryError(

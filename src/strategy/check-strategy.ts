@@ -54,7 +54,7 @@ function isLevel(level: number): boolean {
   return Number.isInteger(level) && level >= 1 && level <= 22;
 }
 
-/** Return the searches that a strategy wants, all if it has no `looks`. @throws PageferryError `bad-argument` */
+/** Return the searches of a strategy, all if it has no `looks`. @throws PageferryError `bad-argument` */
 export function looksOf(strategy: Strategy, state: StreamState): Looks {
   const looks = strategy.looks ? strategy.looks(state) : ALL_LOOKS;
   if (typeof looks?.duplicates === 'boolean' && typeof looks.similar === 'boolean') return looks;

@@ -13,7 +13,7 @@ export function checkedSink(sink: PageSink, name: string): PageSink {
     if (typeof sink?.[method] !== 'function')
       throw new PageferryError(
         'bad-argument',
-        `image "${name}": openSink returned ${valueText(sink)} without a method "${method}"`,
+        `image "${name}": the sink is ${valueText(sink)} without a method "${method}"`,
       );
   const mustReturnNothing = (value: unknown, method: string): void => {
     if (!isPromise(value)) return;
@@ -39,4 +39,11 @@ export function checkedSink(sink: PageSink, name: string): PageSink {
     finish: (bytes) => sink.finish(bytes),
     abort: () => mustReturnNothing(sink.abort(), 'abort'),
   };
+}
+
+/** Abort a sink after a failure; ignore a failure of `abort`, since the first one is reported. */
+export function abortQuietly(sink: PageSink): void {
+  try {
+    sink.abort();
+  } catch {}
 }

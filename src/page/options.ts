@@ -8,7 +8,7 @@ export function checkFunction(call: string, name: string, value: unknown): void 
 
 /** The type of every option of a call; `any`: its value is checked elsewhere. */
 export type OptionTypes<T> = {
-  readonly [Name in keyof Required<T>]: 'boolean' | 'number' | 'function' | 'any';
+  readonly [Name in keyof Required<T>]: 'boolean' | 'number' | 'string' | 'function' | 'any';
 };
 
 /**

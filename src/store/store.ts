@@ -1,16 +1,14 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
-import { throwIfAborted } from '../page/sync.js';
 import type { CheckOptions, CheckReport } from './check/check.js';
 import { decideWithCompanions, withCompanions } from './companions.js';
-import { newConfig, type StoreConfig, type StoreLayout } from './config.js';
-import { createFiles } from './create-files.js';
-import { readKeyFile } from './encryption/key-file.js';
+import type { StoreConfig, StoreLayout } from './config.js';
+import { createContext } from './create-context.js';
 import { damageIn, unknownSnapshot } from './errors.js';
+import { exclusively } from './exclusively.js';
 import type { FreeSpace } from './gc/free-space.js';
 import type { GcOptions, GcReport } from './gc/gc.js';
 import { snapshotsByAge } from './list.js';
-import { takeLock } from './lock.js';
 import { openContext } from './open-context.js';
 import type {
   CompareOptions,
@@ -24,31 +22,23 @@ import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
 import type { RepackOptions, RepackReport } from './repack/repack.js';
 import { hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import type { SnapshotInfo } from './snapshot-info.js';
-import { checkSnapshotName } from './snapshot-name.js';
+import { checkSnapshotName, snapshotNamed } from './snapshot-name.js';
 import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
 import type { Trace } from './trace.js';
 import type { ExportSummary, WriteBytes } from './transfer/export.js';
 import type { ImportOptions } from './transfer/import.js';
-import { removeUncommitted } from './uncommitted.js';
 
-/**
- * Create a store in `dir`, which must not exist or be empty. With a key file, its frames, names, labels and
- * manifests are encrypted. @throws PageferryError
- */
+/** Create a store in `dir`, whose arguments are checked. @throws PageferryError */
 export async function createStore(
   dir: string,
-  layout: StoreLayout = {},
-  { keyFile }: OpenOptions = {},
+  layout: StoreLayout,
+  options: OpenOptions = {},
 ): Promise<Store> {
-  // Read once: the key file may be a pipe.
-  const secret = keyFile === undefined ? undefined : readKeyFile(keyFile);
-  const config = newConfig(layout, secret);
-  await createFiles(dir, config);
-  return new Store(await openContext(dir, { keyFile }, secret));
+  return new Store(await createContext(dir, layout, options));
 }
 
-/** Open the store in `dir`. @throws PageferryError when there is none, or none that can be used */
+/** Open the store in `dir`, whose arguments are checked. @throws PageferryError as `openContext` does */
 export async function openStore(dir: string, options: OpenOptions = {}): Promise<Store> {
   return new Store(await openContext(dir, options));
 }
@@ -58,14 +48,17 @@ export async function openStore(dir: string, options: OpenOptions = {}): Promise
  * loaded when it is called: a list needs no kernels.
  */
 export class Store {
-  constructor(private readonly context: StoreContext) {}
+  private isClosed = false;
+
+  /** @internal Use {@link createStore} or {@link openStore}. */
+  constructor(private readonly opened: StoreContext) {}
 
   get dir(): string {
-    return this.context.dir;
+    return this.opened.dir;
   }
 
   get config(): StoreConfig {
-    return this.context.config;
+    return this.opened.config;
   }
 
   /** The snapshots, oldest first. */
@@ -86,7 +79,7 @@ export class Store {
    */
   async put(source: PageSource, options: PutOptions): Promise<SnapshotInfo> {
     checkSnapshotName(options.name);
-    return this.exclusively(`put ${options.name}`, options, async () => {
+    return exclusively(this.context, `put ${options.name}`, options, async () => {
       this.checkNew(options.name);
       const { putSnapshot } = await import('./put/put-snapshot.js');
       return putSnapshot(this.context, source, options, () => this.checkNew(options.name));
@@ -98,7 +91,7 @@ export class Store {
    * @throws PageferryError; the reason of the signal
    */
   async holds(name: string, source: PageSource, options: CompareOptions = {}): Promise<boolean> {
-    return this.exclusively(`compare ${name}`, options, async () => {
+    return exclusively(this.context, `compare ${name}`, options, async () => {
       const info = this.existing(name);
       const { holdsImage } = await import('./put/put-snapshot.js');
       return holdsImage(this.context, info, source, options);
@@ -108,17 +101,18 @@ export class Store {
   /** Whether there is a snapshot of this name. */
   has(name: string): boolean {
     this.context.db.refresh();
-    return this.context.db.snapshot(name) !== undefined;
+    return snapshotNamed(this.context.db, name) !== undefined;
   }
 
   /** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */
   async get(name: string, sink: PageSink, options: GetOptions = {}): Promise<SnapshotInfo> {
+    const { context } = this;
     const { getSnapshot } = await import('./read/copy.js');
-    return getSnapshot(this.context, name, sink, options);
+    return getSnapshot(context, name, sink, options);
   }
 
   /** Open snapshots for reading at any position, synchronously. @throws PageferryError */
-  async open(names: readonly string[], options?: ReadOptions): Promise<OpenSnapshots> {
+  async open(names: readonly string[], options: ReadOptions = {}): Promise<OpenSnapshots> {
     const { openSnapshots } = await import('./read/snapshot.js');
     return openSnapshots(this.context, names, options);
   }
@@ -130,7 +124,7 @@ export class Store {
    */
   async remove(names: string | readonly string[], options: WriterOptions = {}): Promise<string[]> {
     const removed = [names].flat();
-    return this.exclusively(`rm ${removed.join(' ')}`, options, async () => {
+    return exclusively(this.context, `rm ${removed.join(' ')}`, options, async () => {
       const { db } = this.context;
       for (const name of removed) this.existing(name);
       const all = withCompanions(this.list(), new Set(removed));
@@ -159,7 +153,7 @@ export class Store {
         policy,
       );
     if (dryRun) return decide();
-    return this.exclusively('prune', options, async () => {
+    return exclusively(this.context, 'prune', options, async () => {
       const { db } = this.context;
       const decisions = decide();
       const removed = decisions.filter(({ keptBy }) => keptBy.length === 0);
@@ -191,15 +185,9 @@ export class Store {
    * @throws PageferryError; the reason of the signal
    */
   async import(source: PageSource, options: ImportOptions = {}): Promise<SnapshotInfo[]> {
-    const { dir } = this;
-    const { importSnapshots } = await import('./transfer/import.js');
-    const target = {
-      dir,
-      has: (name: string) => this.has(name),
-      put: (image: PageSource, put: PutOptions) => this.put(image, put),
-    };
     this.context.db.refresh();
-    return importSnapshots(target, source, options);
+    const { importSnapshots } = await import('./transfer/import.js');
+    return importSnapshots(this, source, options);
   }
 
   /**
@@ -209,7 +197,7 @@ export class Store {
    */
   async repack(name: string, trace: Trace, options: RepackOptions = {}): Promise<RepackReport> {
     const { repackSnapshot } = await import('./repack/repack.js');
-    return this.exclusively(`repack ${name}`, options, () =>
+    return exclusively(this.context, `repack ${name}`, options, () =>
       repackSnapshot(this.context, name, trace, options),
     );
   }
@@ -217,7 +205,9 @@ export class Store {
   /** Remove what no snapshot needs, and free its space. @throws PageferryError */
   async gc(options: GcOptions & WriterOptions = {}): Promise<GcReport> {
     const { collectGarbage } = await import('./gc/gc.js');
-    return this.exclusively('gc', options, (removed) => collectGarbage(this.context, options, removed));
+    return exclusively(this.context, 'gc', options, (removed) =>
+      collectGarbage(this.context, options, removed),
+    );
   }
 
   /** Return the bytes that `gc` would free. @throws PageferryError */
@@ -230,13 +220,13 @@ export class Store {
    * looks like damage is checked again as the only writer. @throws PageferryError `io`
    */
   async check(options: CheckOptions = {}): Promise<CheckReport> {
-    const { checkStore } = await import('./check/check.js');
     const { db } = this.context;
+    const { checkStore } = await import('./check/check.js');
     const before = db.lastTransaction;
     const report = await checkStore(this.context, options);
     if (report.problems.length === 0 || db.lastTransaction === before) return report;
     const waiting = { ...options, waitMs: Infinity };
-    return this.exclusively('check', waiting, () => checkStore(this.context, options));
+    return exclusively(this.context, 'check', waiting, () => checkStore(this.context, options));
   }
 
   /** Totals of the store. */
@@ -244,13 +234,19 @@ export class Store {
     return storeStats(this.context);
   }
 
-  /** Close the store. Snapshots that are open stay open. */
+  /** Close the store: later calls throw. Snapshots that are open stay open. */
   async close(): Promise<void> {
-    await this.context.db.close();
+    this.isClosed = true;
+    await this.opened.db.close();
+  }
+
+  private get context(): StoreContext {
+    if (this.isClosed) throw new PageferryError('bad-argument', `${this.dir}: the store was closed`);
+    return this.opened;
   }
 
   private existing(name: string): SnapshotInfo {
-    const info = this.context.db.snapshot(name);
+    const info = snapshotNamed(this.context.db, name);
     if (!info) throw unknownSnapshot(this.dir, name);
     return info;
   }
@@ -262,39 +258,4 @@ export class Store {
         `${this.dir}: has a snapshot ${name} already; give another name, or remove it first (store rm)`,
       );
   }
-
-  /** Run `work` as the only writer; it is given the bytes of interrupted writers that were removed. */
-  private async exclusively<T>(
-    action: string,
-    { waitMs, signal }: WriterOptions,
-    work: (removedBytes: number) => Promise<T>,
-  ): Promise<T> {
-    const { db, dir } = this.context;
-    throwIfAborted(signal);
-    // The lock of an encrypted store does not name a snapshot.
-    const shown = this.context.secrets.isEncrypted ? action.split(' ')[0]! : action;
-    const lock = await takeLock(db, dir, shown, { waitMs: waitMs ?? 0, signal });
-    // Within a transaction no other process can take the lock.
-    const clean = () => db.transaction(() => removeUncommitted(dir, db));
-    db.beforeTransaction = lock.check;
-    try {
-      const removedBytes = clean();
-      db.refresh();
-      return await work(removedBytes);
-    } catch (error) {
-      // The uncommitted bytes may have filled the disk.
-      ignoreFailure(clean);
-      throw error;
-    } finally {
-      db.beforeTransaction = undefined;
-      lock.release();
-    }
-  }
-}
-
-/** Run `work` without its errors: the next writer runs it again. */
-function ignoreFailure(work: () => void): void {
-  try {
-    work();
-  } catch {}
 }

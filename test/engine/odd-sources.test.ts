@@ -88,8 +88,8 @@ test.each([undefined, -1, 1.5, 2 ** 40, {}])(
 );
 
 test.each<[string, (sink: PageSink) => unknown, RegExp]>([
-  ['nothing', () => undefined, /^image "a": openSink returned undefined without a method "write"$/],
-  ['a promise', async (sink) => sink, /^image "a": openSink returned a promise without a method "write"$/],
+  ['nothing', () => undefined, /^image "a": the sink is undefined without a method "write"$/],
+  ['a promise', async (sink) => sink, /^image "a": the sink is a promise without a method "write"$/],
   [
     'a sink with an asynchronous write',
     (sink) => ({ ...sink, write: async () => {} }),

@@ -103,6 +103,8 @@ describe('a core that was packed with its container', () => {
     await reader.extract(1, createContainerSink(file, container, others));
     expect(Buffer.compare(file.take(), second)).toBe(0);
     reader.close();
+    expect(() => reader.containerOf(1)).toThrow('containerOf: the page reader is closed');
+    expect(() => others.readAt(new Uint8Array(1), 0)).toThrow('readAt: the page reader is closed');
   });
 });
 

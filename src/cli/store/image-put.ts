@@ -101,7 +101,8 @@ export class ImagePut {
     const { store } = this;
     const { name } = options;
     if (!this.isResuming || !store.has(name)) return store.put(source, options);
-    if (await store.holds(name, source, options)) return undefined;
+    const { threads, waitMs, signal, onProgress } = options;
+    if (await store.holds(name, source, { threads, waitMs, signal, onProgress })) return undefined;
     throw new PageferryError(
       'bad-argument',
       `${store.dir}: has a snapshot ${name} of other content than ${source.name}; remove it first, or give another --name`,

@@ -1,5 +1,5 @@
 import { digestText } from '../../dedup/image-digest.js';
-import { checkedSink } from '../../page/checked-sink.js';
+import { abortQuietly, checkedSink } from '../../page/checked-sink.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
@@ -121,6 +121,7 @@ export class PageReader {
    * read until the page reader is closed.
    */
   containerOf(image: number): ReadableContainer | undefined {
+    this.checkOpen('containerOf');
     this.imageOf(image);
     const number = this.numbers[image]! - 1;
     if (this.index.images[number]?.record.kind !== 'container') return undefined;
@@ -290,11 +291,4 @@ export class PageReader {
 function checkPage({ pages }: ReadableImage, image: number, page: number): void {
   if (Number.isInteger(page) && page >= 0 && page < pages) return;
   throw new PageferryError('bad-argument', `page ${page} of image ${image}: the image has ${pages} pages`);
-}
-
-/** Abort a sink after a failure; ignore a failure of `abort`, since the first one is reported. */
-function abortQuietly(sink: PageSink): void {
-  try {
-    sink.abort();
-  } catch {}
 }

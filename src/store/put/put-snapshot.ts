@@ -8,6 +8,7 @@ import type { CompareOptions, PutOptions } from '../options.js';
 import { packPath } from '../pack-files.js';
 import type { PageRuns } from '../page-runs.js';
 import type { SnapshotInfo } from '../snapshot-info.js';
+import { snapshotNamed } from '../snapshot-name.js';
 import type { StoreContext } from '../store-context.js';
 import { UnknownPage } from './snapshot-pages.js';
 import { writePages } from './write-pages.js';
@@ -91,7 +92,7 @@ export async function holdsImage(
 }
 
 function runsOf({ db, dir }: StoreContext, name: string): PageRuns {
-  const manifest = db.manifest(name);
+  const manifest = snapshotNamed(db, name) && db.manifest(name);
   if (!manifest) throw unknownSnapshot(dir, name);
   return decodeManifest(name, manifest);
 }

@@ -1,3 +1,4 @@
+import { abortQuietly } from '../../page/checked-sink.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { damageIn } from '../errors.js';
@@ -21,7 +22,7 @@ export async function getSnapshot(
     open = await openSnapshots(store, [name]);
     return await copySnapshot(open.images[0]!, sink, options);
   } catch (cause) {
-    sink.abort();
+    abortQuietly(sink);
     throw damageIn(store.dir, `${store.dir}: snapshot ${name}`, cause);
   } finally {
     open?.close();

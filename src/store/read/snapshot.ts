@@ -7,6 +7,7 @@ import { decodeManifest } from '../manifest.js';
 import { PackFiles } from '../pack-files.js';
 import type { PageRuns } from '../page-runs.js';
 import type { SnapshotInfo } from '../snapshot-info.js';
+import { snapshotNamed } from '../snapshot-name.js';
 import type { StoreContext } from '../store-context.js';
 import { createFrameCache, type FrameCounters } from './frame-cache.js';
 import { PageDecoder } from './page-decoder.js';
@@ -81,7 +82,7 @@ export function findFrames(store: StoreContext, names: readonly string[]) {
 }
 
 function findSnapshot(store: StoreContext, name: string): Found {
-  const info = store.db.snapshot(name);
+  const info = snapshotNamed(store.db, name);
   const manifest = info && store.db.manifest(name);
   if (!manifest) throw unknownSnapshot(store.dir, name);
   const runs = decodeManifest(name, manifest);

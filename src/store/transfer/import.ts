@@ -1,3 +1,4 @@
+import { checkImageBytes } from '../../engine/options.js';
 import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
@@ -25,7 +26,6 @@ import {
 import { type VerifiedFile, verifyFile } from './verified-file.js';
 
 const CACHE_BYTES = 32 << 20;
-const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
 /** Names that an error lists. */
 const MAX_LISTED = 10;
 
@@ -53,7 +53,8 @@ export async function importSnapshots(
   source: PageSource,
   options: ImportOptions,
 ): Promise<SnapshotInfo[]> {
-  const { maxImageBytes = DEFAULT_MAX_IMAGE_BYTES, ...putOptions } = options;
+  const { maxImageBytes: limit, ...putOptions } = options;
+  const maxImageBytes = checkImageBytes(limit);
   const file = await verifyFile(source, store.dir, options.signal);
   try {
     const snapshots = await openExport(file);

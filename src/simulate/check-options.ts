@@ -1,5 +1,5 @@
-// Checks the options of a simulation, and what a caller's own guest and link return: with a time that is not a
-// finite number the simulation would not end.
+// Checks the options of a simulation, and what a caller's own guest and link return: with a time that is not
+// a finite number the simulation would not end.
 import { checkInteger, checkRange } from '../engine/options.js';
 import { checkSignal } from '../page/check-signal.js';
 import { valueText } from '../page/checked-source.js';
@@ -8,7 +8,7 @@ import type { Costs } from './costs.js';
 import type { Guest } from './guest.js';
 import type { LinkSpec } from './link.js';
 import type { HostSpec } from './settings.js';
-import type { SimulationOptions } from './simulate.js';
+import type { SimulationOptions } from './simulation-options.js';
 import type { Technique } from './technique.js';
 
 const MAX_RATE = 1e15;

@@ -6,36 +6,13 @@ import { fixed } from '../strategy/fixed.js';
 import type { Strategy } from '../strategy/strategy.js';
 import { checkGuest, checkSimulation } from './check-options.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
-import type { Guest, GuestSpec } from './guest.js';
+import type { Guest } from './guest.js';
 import { LinkLostError, type LinkSpec } from './link.js';
 import { Migration } from './migration.js';
 import type { HostSpec, MigrationSettings, Round } from './settings.js';
+import type { SimulationOptions } from './simulation-options.js';
 import { techniqueByName } from './technique/registry.js';
 import type { Technique } from './technique.js';
-
-/** Options of a simulated migration. All but the first three have defaults. */
-export interface SimulationOptions {
-  readonly guest: GuestSpec;
-  readonly technique: Technique | string;
-  readonly link: LinkSpec;
-  /** Default: the technique's own. With a strategy, dedup finds zero pages and fills before it is called. */
-  readonly strategy?: Strategy | string;
-  /** Downtime, in ms, that rounds aim at; default 300. */
-  readonly downtimeLimitMs?: number;
-  /** Seed of the guest, a whole number below 2^32; default 1. */
-  readonly seed?: number;
-  /** CPU costs; default `MEASURED_COSTS`. */
-  readonly costs?: Costs;
-  /** Default 2 threads with a whole core each. */
-  readonly source?: HostSpec;
-  readonly destination?: HostSpec;
-  /** Read rate of the shared storage; default 200 MB/s. */
-  readonly storageBytesPerSecond?: number;
-  /** Throttle a guest that writes faster than it is sent; default false. */
-  readonly autoConverge?: boolean;
-  /** Aborts the simulation. */
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Result of a simulated migration. Times are virtual ms; bytes and CPU are scaled up from a sample to the
@@ -98,9 +75,9 @@ const HOST: HostSpec = { threads: 2, share: 1 };
 /**
  * Simulate a migration in virtual time; other events run meanwhile. The same options, version and zstd give
  * the same result.
- * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for an
- * unknown name, an option out of bounds, or a caller's own guest, link or technique that returns or does what it
- * must not; the reason of `signal` when it aborts
+ * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for
+ *   an unknown name, an option out of bounds, or a caller's own guest, link or technique that returns or
+ *   does what it must not; the reason of `signal` when it aborts
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   checkOptions('simulate', options, OPTION_TYPES);

@@ -1,5 +1,5 @@
-// Programs whose encoder, decoder or sender has workers: they end if it is not closed, and not before its jobs
-// do.
+// Programs whose encoder, decoder or sender has workers: they end if it is not closed, and not before its
+// jobs do.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,9 @@ process.on('worker', () => started++);
 process.on('exit', (code) => console.log('ended', code, started > 0));
 `;
 
-/** Run a program and return what it prints; a program that does not end is killed, and the result is empty. */
+/**
+ * Run a program and return what it prints; a program that does not end is killed, and the result is empty.
+ */
 function run(text: string): string {
   const path = join(newFolder(), 'program.mjs');
   writeFileSync(path, START + text);

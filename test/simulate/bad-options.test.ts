@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { MEASURED_COSTS } from '../../src/simulate/costs.js';
 import type { LinkSpec } from '../../src/simulate/link.js';
 import type { Migration } from '../../src/simulate/migration.js';
-import { type SimulationOptions, simulate } from '../../src/simulate/simulate.js';
+import { simulate } from '../../src/simulate/simulate.js';
+import type { SimulationOptions } from '../../src/simulate/simulation-options.js';
 import { GUESTS, synthetic } from './guests.js';
 
 const LINK = { bitsPerSecond: 3e8, rttMs: 2 };
@@ -98,7 +99,7 @@ test.each([
     },
     'stop was not called before resume; call migration.stop() first',
   ],
-])('a technique with %s is told the missing call', async (_, steps, message) => {
+])('a technique with %s gets an error with the missing call', async (_, steps, message) => {
   const technique = { name: 'short', summary: '', reference: '', migrate: async (m: Migration) => steps(m) };
   expect(await refused({ technique })).toBe(`bad-argument: technique: ${message}`);
 });

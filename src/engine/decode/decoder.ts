@@ -137,8 +137,8 @@ export class Decoder {
   }
 
   /**
-   * End the decoder, finished or not, and wait until its threads have ended; not needed after `finish`. A decoder
-   * with neither keeps its threads and memory, but not the process alive.
+   * End the decoder, finished or not, and wait until its threads have ended; not needed after `finish`. A
+   * decoder with neither keeps its threads and memory, but not the process alive.
    */
   async close(): Promise<void> {
     await this.life.close();

@@ -1,5 +1,5 @@
-// Checks the pages that a caller of `pageferry/live` supplies: a base image, and a guest's memory. Their calls
-// are synchronous.
+// Checks the pages that a caller of `pageferry/live` supplies: a base image, and a guest's memory. Their
+// calls are synchronous.
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { discardPromise, isPromise, valueText } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
@@ -28,8 +28,8 @@ export function checkedBase(base: BasePages): BasePages {
 
 /**
  * Return a memory that writes to `memory` and refuses a promise; `name` is the guest's.
- * @throws PageferryError `bad-argument` at once when `memory` is no guest memory, later when one of its methods
- * returns a promise
+ * @throws PageferryError `bad-argument` at once when `memory` is no guest memory, later when one of its
+ *   methods returns a promise
  */
 export function checkedMemory(memory: GuestMemory, name: string): GuestMemory {
   const owner = `guest "${name}"`;

@@ -2,8 +2,8 @@ import type { BasePages } from '../../dedup/remote-page-cache.js';
 import type { DecodeCosts } from '../threads/decode-meter.js';
 
 /**
- * Memory of a live guest. Pages are written by number, in any order and repeatedly. All methods are synchronous:
- * a promise is refused.
+ * Memory of a live guest. Pages are written by number, in any order and repeatedly. All methods are
+ * synchronous: a promise is refused.
  */
 export interface GuestMemory {
   /** Write a page; `bytes` is valid only during the call. */
@@ -51,8 +51,8 @@ export interface PageReceiver {
   readonly costs: DecodeCosts;
   /**
    * Read the next bytes of the stream.
-   * @throws PageferryError what is wrong, and where; `bad-argument` for other than a Uint8Array, after which the
-   *   receiver works on
+   * @throws PageferryError what is wrong, and where; `bad-argument` for other than a Uint8Array, after
+   *   which the receiver works on
    */
   push(bytes: Uint8Array): void;
   /**
@@ -71,6 +71,8 @@ export interface PageReceiver {
   invalidate(page: number): void;
   /** Check that the stream is complete. @throws PageferryError `bad-stream` if it is truncated */
   finish(): void;
-  /** Release the memory; not needed, a receiver has no threads. Idempotent; later calls of the others throw. */
+  /**
+   * Release the memory; not needed, a receiver has no threads. Idempotent; later calls of the others throw.
+   */
   close(): void;
 }

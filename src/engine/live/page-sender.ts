@@ -97,15 +97,15 @@ export interface PageSender {
   /** Look-ups of a page's bytes in the cache, and hits. */
   readonly cache: CacheStats;
   /**
-   * Return the first bytes of the stream: header, and the guest's name and number of pages, at least 1. Called
-   * once.
+   * Return the first bytes of the stream: header, and the guest's name and number of pages, at least 1.
+   * Called once.
    * @throws PageferryError `bad-argument` for a name or a number of pages that no stream can have
    */
   begin(name: string, pages: number): Uint8Array;
   /**
-   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once they are encoded, which waits for
-   * a free frame (`PackedBatch.release`); until then `buffer` must not change. `keepsLast`: send the last page even if the receiver
-   * has it.
+   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once they are encoded, which waits
+   * for a free frame (`PackedBatch.release`); until then `buffer` must not change. `keepsLast`: send the
+   * last page even if the receiver has it.
    * @throws PageferryError `bad-argument` before `begin`, after `end`, and while the previous call has not
    *   resolved
    */
@@ -139,9 +139,9 @@ export interface PageSender {
    */
   end(): Uint8Array;
   /**
-   * Stop the threads and release the memory. Needed with more than one thread: `end` does not stop them. A sender
-   * that is not closed keeps its threads and memory, but not the process alive. Idempotent; a pending `batch`
-   * rejects.
+   * Stop the threads and release the memory. Needed with more than one thread: `end` does not stop them. A
+   * sender that is not closed keeps its threads and memory, but not the process alive. Idempotent; a
+   * pending `batch` rejects.
    */
   close(): Promise<void>;
 }

@@ -16,7 +16,8 @@ export type { Coding } from './simulate/page-transfer.js';
 export { type PostCopyRules, runPostCopy } from './simulate/post-copy.js';
 export { type PreCopyRules, runFinalRound, runPreCopy, runRounds } from './simulate/pre-copy.js';
 export type { HostSpec, MigrationSettings, Round } from './simulate/settings.js';
-export { type SimulationOptions, type SimulationResult, simulate } from './simulate/simulate.js';
+export { type SimulationResult, simulate } from './simulate/simulate.js';
+export type { SimulationOptions } from './simulate/simulation-options.js';
 export { TECHNIQUES, techniqueByName } from './simulate/technique/registry.js';
 export type { Technique } from './simulate/technique.js';
 export type {

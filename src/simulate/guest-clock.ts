@@ -1,5 +1,9 @@
 import { PageBitmap } from '../page/bitmap.js';
+import { PageferryError } from '../page/error.js';
 import type { Guest } from './guest.js';
+
+/** Ms that the guest runs at most between two yields to other events, where it is further behind. */
+const STEP_MS = 10_000;
 
 /** Runs a guest by the migration's clock: at the source until it is stopped, then at the destination. */
 export class GuestClock {
@@ -20,6 +24,7 @@ export class GuestClock {
   run(toMs: number): void {
     const untilGuestMs = this.guestMs + (toMs - this.clockMs) * this.speed;
     this.lostMs += (toMs - this.clockMs) * (1 - this.speed);
+    this.checkTime(untilGuestMs);
     this.guestMs = this.guest.run(untilGuestMs, (page, write) => {
       if (write) this.dirty.add(page);
       return true;
@@ -38,6 +43,7 @@ export class GuestClock {
    */
   runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
     if (toMs <= this.clockMs) return undefined;
+    this.checkTime(this.guestMs + toMs);
     let fault = -1;
     const reached = this.guest.run(this.guestMs + (toMs - this.clockMs), (page) => {
       if (!missing.has(page)) return true;
@@ -51,9 +57,27 @@ export class GuestClock {
     return undefined;
   }
 
+  /** Where the guest is far behind `toMs`, run it at the source in steps, with a yield between two. */
+  async catchUp(toMs: number, yieldIfDue: () => Promise<void>): Promise<void> {
+    this.checkTime(toMs);
+    while (toMs - this.clockMs > STEP_MS) {
+      this.run(this.clockMs + STEP_MS);
+      await yieldIfDue();
+    }
+  }
+
   /** Record that the guest waited for a page. */
   waited(sinceMs: number, untilMs: number): void {
     this.lostMs += Math.max(0, untilMs - sinceMs);
     this.clockMs = Math.max(this.clockMs, untilMs);
+  }
+
+  /** Check a time before the guest runs: up to one that is not finite it would run for ever. */
+  private checkTime(ms: number): void {
+    if (Number.isFinite(ms)) return;
+    throw new PageferryError(
+      'bad-argument',
+      `the technique, or run of guest "${this.guest.name}", set the time to ${ms}, expected a number of ms`,
+    );
   }
 }

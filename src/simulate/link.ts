@@ -1,6 +1,9 @@
+import { valueText } from '../page/checked-source.js';
+import { PageferryError } from '../page/error.js';
+
 /** Link between the two hosts. An object with `sendMs` is a custom model of a link. */
 export interface LinkSpec {
-  /** Nominal rate. */
+  /** Nominal rate, at least 1. */
   readonly bitsPerSecond: number;
   /**
    * Return the ms that `bytes` take from `atMs` on, for a rate that varies over time. `bitsPerSecond` is
@@ -63,7 +66,13 @@ export class SimulatedLink {
   }
 
   private sendMs(bytes: number, atMs: number): number {
-    return this.spec.sendMs?.(bytes, atMs) ?? bytes / this.bytesPerMs;
+    if (!this.spec.sendMs) return bytes / this.bytesPerMs;
+    const ms: unknown = this.spec.sendMs(bytes, atMs);
+    if (typeof ms === 'number' && ms >= 0 && ms < Infinity) return ms;
+    throw new PageferryError(
+      'bad-argument',
+      `link.sendMs: returned ${valueText(ms)} for ${bytes} bytes, expected ms of 0 or more`,
+    );
   }
 
   /** Return the bytes not sent yet at `atMs`. */

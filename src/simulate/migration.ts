@@ -6,6 +6,7 @@ import { allocatedPages } from './first-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
 import { SimulatedLink, tlsBytes } from './link.js';
+import { missingCall } from './missing-call.js';
 import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
 import { SimulatedStream } from './stream-state.js';
@@ -76,11 +77,7 @@ export class Migration {
   }
 
   get round(): Round {
-    return this.rounds.at(-1)!;
-  }
-
-  private get isStopped(): boolean {
-    return this.stoppedAtMs !== undefined;
+    return this.rounds.at(-1) ?? missingCall('beginRound', 'pages or bytes are sent');
   }
 
   /** Let other events run if they are due; call it in long loops. @throws the reason of an abort */
@@ -91,7 +88,7 @@ export class Migration {
 
   /** Run the guest at the source until now. */
   runGuest(): void {
-    if (!this.isStopped) this.clock.run(this.nowMs);
+    if (this.stoppedAtMs === undefined) this.clock.run(this.nowMs);
   }
 
   /**
@@ -194,6 +191,7 @@ export class Migration {
     this.pagesSent += numbers.length;
     this.round.pages += numbers.length;
     this.round.busyMs += Math.max(codeMs, bytes / this.link.bytesPerMs, takeMs);
+    if (this.stoppedAtMs === undefined) await this.clock.catchUp(this.nowMs, () => this.yieldIfDue());
     return this.settledAtMs;
   }
 
@@ -264,7 +262,7 @@ export class Migration {
   /** Send registers and device state, and resume the guest at the destination once everything has arrived. */
   resume(): void {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
-    this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
+    this.downtimeMs += this.settledAtMs - (this.stoppedAtMs ?? missingCall('stop', 'resume'));
     this.clock.resumeAt(this.settledAtMs);
     this.isAtDestination = true;
   }

@@ -1,6 +1,8 @@
 import type { PageBitmap } from '../page/bitmap.js';
 import type { Migration } from './migration.js';
 
+/** Ms that the guest runs at most between two yields to other events. */
+const STEP_MS = 10_000;
 /** Pages of one push: a faulted page waits for at most one push. */
 const PUSH_PAGES = 32;
 /** Most recent faults around which pages are pushed. */
@@ -34,7 +36,7 @@ export async function runPostCopy(
   migration.beginRound();
   migration.nowMs = Math.max(migration.nowMs, migration.link.freeAtMs);
   while (unsent.count > 0) {
-    guest.runTo(migration.nowMs - rttMs / 2);
+    await guest.runInSteps(migration.nowMs - rttMs / 2);
     const pages: number[] = [];
     for (const page of guest.requests(migration.nowMs - rttMs / 2)) {
       order.addPivot(page);
@@ -46,7 +48,7 @@ export async function runPostCopy(
     for (const page of pages) migration.compare(page);
     guest.inFlight.push({ pages, atMs: sentAt });
   }
-  guest.runTo(migration.settledAtMs);
+  await guest.runInSteps(migration.settledAtMs);
   migration.faults += guest.faults;
 }
 
@@ -101,6 +103,7 @@ class PushOrder {
 class FaultingGuest {
   readonly inFlight: InFlight[] = [];
   faults = 0;
+  private ranToMs: number;
   private waiting: { page: number; atMs: number } | undefined;
   private requested: { page: number; atMs: number }[] = [];
 
@@ -108,7 +111,9 @@ class FaultingGuest {
     private readonly migration: Migration,
     /** Pages not in the destination's memory. */
     private readonly missing: PageBitmap,
-  ) {}
+  ) {
+    this.ranToMs = migration.nowMs;
+  }
 
   /** Return the pages requested until `toMs`, each once. */
   requests(toMs: number): number[] {
@@ -117,8 +122,16 @@ class FaultingGuest {
     return pages;
   }
 
+  /** Run the guest up to `toMs`, over a long time in steps, with a yield between two. */
+  async runInSteps(toMs: number): Promise<void> {
+    for (; toMs - this.ranToMs > STEP_MS; await this.migration.yieldIfDue())
+      this.runTo(this.ranToMs + STEP_MS);
+    this.runTo(toMs);
+  }
+
   /** Run the guest up to `toMs`; pages in flight arrive meanwhile. */
-  runTo(toMs: number): void {
+  private runTo(toMs: number): void {
+    this.ranToMs = Math.max(this.ranToMs, toMs);
     for (;;) {
       const next = this.inFlight[0];
       const until = next ? Math.min(next.atMs, toMs) : toMs;

@@ -4,9 +4,9 @@ import type { Coding } from './page-transfer.js';
 
 /** Resources of one host. */
 export interface HostSpec {
-  /** Threads that pack (source) or unpack (destination). */
+  /** Threads that pack (source) or unpack (destination), 1 … 1024. */
   readonly threads: number;
-  /** Fraction of a core that each thread gets, 0 … 1. */
+  /** Fraction of a core that each thread gets, 0.001 … 1. */
   readonly share: number;
 }
 

@@ -1,41 +1,18 @@
 import type { DedupLevel } from '../engine/live/page-sender.js';
-import { PageferryError } from '../page/error.js';
 import { checkOptions, type OptionTypes } from '../page/options.js';
 import { throwIfAborted } from '../page/sync.js';
 import { strategyOf } from '../strategy/check-strategy.js';
 import { fixed } from '../strategy/fixed.js';
 import type { Strategy } from '../strategy/strategy.js';
+import { checkGuest, checkSimulation } from './check-options.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
-import type { Guest, GuestSpec } from './guest.js';
+import type { Guest } from './guest.js';
 import { LinkLostError, type LinkSpec } from './link.js';
 import { Migration } from './migration.js';
 import type { HostSpec, MigrationSettings, Round } from './settings.js';
+import type { SimulationOptions } from './simulation-options.js';
 import { techniqueByName } from './technique/registry.js';
 import type { Technique } from './technique.js';
-
-/** Options of a simulated migration. All but the first three have defaults. */
-export interface SimulationOptions {
-  readonly guest: GuestSpec;
-  readonly technique: Technique | string;
-  readonly link: LinkSpec;
-  /** Default: the technique's own. With a strategy, dedup finds zero pages and fills before it is called. */
-  readonly strategy?: Strategy | string;
-  /** Downtime, in ms, that rounds aim at; default 300. */
-  readonly downtimeLimitMs?: number;
-  /** Seed of the guest; default 1. */
-  readonly seed?: number;
-  /** CPU costs; default `MEASURED_COSTS`. */
-  readonly costs?: Costs;
-  /** Default 2 threads with a whole core each. */
-  readonly source?: HostSpec;
-  readonly destination?: HostSpec;
-  /** Read rate of the shared storage; default 200 MB/s. */
-  readonly storageBytesPerSecond?: number;
-  /** Throttle a guest that writes faster than it is sent; default false. */
-  readonly autoConverge?: boolean;
-  /** Aborts the simulation. */
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Result of a simulated migration. Times are virtual ms; bytes and CPU are scaled up from a sample to the
@@ -98,12 +75,13 @@ const HOST: HostSpec = { threads: 2, share: 1 };
 /**
  * Simulate a migration in virtual time; other events run meanwhile. The same options, version and zstd give
  * the same result.
- * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for an
- * unknown name; the reason of `signal` when it aborts
+ * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for
+ *   an unknown name, an option out of bounds, or a caller's own guest, link or technique that returns or
+ *   does what it must not; the reason of `signal` when it aborts
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   checkOptions('simulate', options, OPTION_TYPES);
-  checkRequired(options);
+  checkSimulation(options);
   const { seed = 1 } = options;
   const technique =
     typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
@@ -111,6 +89,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   throwIfAborted(options.signal);
   const guest = await options.guest.open(seed);
   try {
+    checkGuest(guest);
     const migration = await Migration.open(settingsOf(options, technique, coding, guest));
     try {
       const failed = await run(technique, migration);
@@ -125,7 +104,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       await migration.close();
     }
   } finally {
-    guest.close();
+    // What `open` returned may be no guest.
+    guest?.close?.();
   }
 }
 
@@ -202,18 +182,6 @@ function resultOf(
     history: migration.rounds,
     costs,
   };
-}
-
-function checkRequired({ guest, technique, link }: SimulationOptions): void {
-  const problem =
-    typeof guest?.open !== 'function'
-      ? 'guest: expected a guest, as syntheticGuest makes one'
-      : typeof technique !== 'string' && typeof technique?.migrate !== 'function'
-        ? 'technique: expected a name, or an object with a function migrate'
-        : typeof link?.bitsPerSecond !== 'number'
-          ? 'link: expected an object with bitsPerSecond and rttMs'
-          : undefined;
-  if (problem) throw new PageferryError('bad-argument', `simulate: ${problem}`);
 }
 
 /** Return the strategy of the options, or the technique's own; without one, pages are sent whole. */

@@ -97,7 +97,7 @@ test.each<[string, () => unknown, RegExp]>([
     () => bytesSource('abc' as never, 'x'),
     /bytesSource: expected a Uint8Array, got string/,
   ],
-  ['a simulation of nothing', () => simulate({} as never), /simulate: guest: expected a guest/],
+  ['a simulation of nothing', () => simulate({} as never), /^guest: expected a guest/],
 ])('a call with %s is refused with the reason', async (_, call, message) => {
   await expect((async () => call())()).rejects.toMatchObject({
     code: 'bad-argument',

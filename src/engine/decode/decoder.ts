@@ -136,7 +136,10 @@ export class Decoder {
     this.life.fail(reason);
   }
 
-  /** End the decoder, finished or not, and wait until its threads have ended. */
+  /**
+   * End the decoder, finished or not, and wait until its threads have ended; not needed after `finish`. A
+   * decoder with neither keeps its threads and memory, but not the process alive.
+   */
   async close(): Promise<void> {
     await this.life.close();
   }

@@ -209,7 +209,10 @@ export class Encoder {
     });
   }
 
-  /** Release the encoder's threads. Before `finish`, the stream stays incomplete and pending calls reject. */
+  /**
+   * Release the encoder's threads; not needed after `finish`. Before it, the stream stays incomplete and
+   * pending calls reject. An encoder with neither keeps its threads and memory, but not the process alive.
+   */
   async close(): Promise<void> {
     await this.parts.life.close();
   }

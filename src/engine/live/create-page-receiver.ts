@@ -1,11 +1,12 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
-import { checkOptions, type OptionTypes } from '../../page/options.js';
+import { checkFunction, checkOptions, type OptionTypes } from '../../page/options.js';
 import { RecordParser } from '../decode/record-parser.js';
 import { checkFrameBytes, checkInteger } from '../options.js';
 import { DecodeMeter } from '../threads/decode-meter.js';
 import { declareFrameDecoder, packedLimit } from '../unpack/frame-decoder.js';
+import { checkedBase } from './checked-pages.js';
 import { GuestDecoder } from './guest-decoder.js';
 import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
@@ -30,6 +31,8 @@ const OPTION_TYPES: OptionTypes<PageReceiverOptions> = {
  */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
   checkOptions('createPageReceiver', options, OPTION_TYPES);
+  checkFunction('createPageReceiver', 'open', options.open);
+  const base = options.base === undefined ? undefined : checkedBase(options.base);
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES);
   checkInteger('cacheBytes', options.cacheBytes ?? 0, 0, MAX_CACHE_BYTES);
   const { maxGuestBytes = 0 } = options;
@@ -39,7 +42,7 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
   const data = arena.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
   const meter = new DecodeMeter();
   const frames = declareFrameDecoder(arena, context, zstdSet(), maxFrameBytes, meter);
-  const decoder = new GuestDecoder(arena, options, context, frames, data, meter);
+  const decoder = new GuestDecoder(arena, { ...options, base }, context, frames, data, meter);
   const parser = new RecordParser(arena, 'live', maxFrameBytes, {
     get complete() {
       return decoder.complete;

@@ -1,8 +1,10 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { type ZstdSet, zstdSet, zstdState } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
+import { checkSignal } from '../../page/check-signal.js';
 import { PageferryError } from '../../page/error.js';
 import { checkOptions, type OptionTypes } from '../../page/options.js';
+import { throwIfAborted } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import { strategyOf } from '../../strategy/check-strategy.js';
 import type { StreamState } from '../../strategy/strategy.js';
@@ -16,6 +18,7 @@ import { createEstimate } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { declareThreads } from '../threads/declare-threads.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
+import { checkedBase } from './checked-pages.js';
 import { LiveSender } from './live-sender.js';
 import { DEDUP_LEVELS, type PageSender, type PageSenderOptions } from './page-sender.js';
 
@@ -51,11 +54,13 @@ const OPTION_TYPES: OptionTypes<PageSenderOptions> = {
  */
 export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {
   checkOptions('createPageSender', options, OPTION_TYPES);
-  const { threads = 1, base, signal } = options;
+  const { threads = 1, signal } = options;
+  checkSignal(signal);
+  throwIfAborted(signal);
   const zstd = zstdSet();
   const progress = new PackingProgress(threads, zstd, options);
   const settings = settingsOf(options, progress);
-  const { pageBytes, batchPages } = settings;
+  const { pageBytes, batchPages, base } = settings;
   const capacity = batchPages * pageBytes + SEGMENT_SLACK;
   const frameCount = threads + 1;
   const arena = new Arena();
@@ -132,7 +137,7 @@ function settingsOf(options: PageSenderOptions, progress: PackingProgress): Batc
     batchPages,
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
     rereadPage: options.rereadPage,
-    base: options.base,
+    base: options.base === undefined ? undefined : checkedBase(options.base),
   };
 }
 

@@ -12,6 +12,7 @@ import { WireReader } from '../../stream/wire.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import type { DecodeMeter } from '../threads/decode-meter.js';
 import type { FrameDecoder } from '../unpack/frame-decoder.js';
+import { checkedMemory } from './checked-pages.js';
 import type { GuestMemory, PageReceiverOptions } from './page-receiver.js';
 
 const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
@@ -159,7 +160,7 @@ export class GuestDecoder {
     const pages = bytes / pageBytes;
     this.arrived.setPageBytes(pageBytes);
     this.guest = {
-      memory: this.options.open(name, pages, pageBytes),
+      memory: checkedMemory(this.options.open(name, pages, pageBytes), name),
       pages,
       arrived: this.arrived,
       address: this.page,

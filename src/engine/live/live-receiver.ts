@@ -1,3 +1,4 @@
+import { checkBytes } from '../../page/check-bytes.js';
 import { PageferryError } from '../../page/error.js';
 import type { RecordParser } from '../decode/record-parser.js';
 import type { DecodeCosts, DecodeMeter } from '../threads/decode-meter.js';
@@ -32,6 +33,7 @@ export class LiveReceiver implements PageReceiver {
   }
 
   push(bytes: Uint8Array): void {
+    this.checkBytes('push', bytes);
     this.guarded(({ parser, decoder }) => {
       parser.push(bytes);
       this.isComplete = decoder.complete;
@@ -39,6 +41,7 @@ export class LiveReceiver implements PageReceiver {
   }
 
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
+    this.checkBytes('bypassed', bytes);
     this.guarded(({ decoder }) => decoder.bypassed(pages, fills, bytes));
   }
 
@@ -59,6 +62,12 @@ export class LiveReceiver implements PageReceiver {
   close(): void {
     this.parts = undefined;
     this.failure ??= { cause: new PageferryError('bad-argument', 'the page receiver was closed') };
+  }
+
+  /** Check an argument; a wrong one does not end the receiver. @throws the first failure; `bad-argument` */
+  private checkBytes(method: string, bytes: Uint8Array): void {
+    if (this.failure) throw this.failure.cause;
+    checkBytes(method, bytes);
   }
 
   private guarded(step: (parts: ReceiverParts) => void): void {

@@ -1,4 +1,5 @@
 import type { CacheStats } from '../../dedup/remote-page-cache.js';
+import { valueText } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import { Signal } from '../../page/sync.js';
 import { GUEST, RECORD } from '../../stream/format.js';
@@ -8,6 +9,7 @@ import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { type FrameBuilder, recordBytes, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { FrameContext } from '../frame/pack-content.js';
+import { checkInteger } from '../options.js';
 import type { Threads } from '../threads/threads.js';
 import type { BatchEncoder, BatchEncoderOptions } from './batch-encoder.js';
 import type { Batch, PackedBatch, PageSender } from './page-sender.js';
@@ -54,6 +56,9 @@ export class LiveSender implements PageSender {
   begin(name: string, pages: number): Uint8Array {
     const { context, capacity } = this.working('begin', 'created');
     const { pageBytes } = this.options;
+    if (typeof name !== 'string')
+      throw new PageferryError('bad-argument', `begin: name: expected a string, got ${valueText(name)}`);
+    checkInteger('begin: pages', pages, 1, Math.floor(Number.MAX_SAFE_INTEGER / pageBytes));
     const header = new WireWriter();
     writeHeader(header, 'live', { pageBytes, maxFrameBytes: capacity + TABLE_TARGET_BYTES });
     header.u32(context.packer.checkOfBytes(header.bytes)[0]);
@@ -207,6 +212,11 @@ export class LiveSender implements PageSender {
 
   private checkBatch(method: string, pages: ArrayLike<number>): void {
     const { batchPages } = this.options;
+    if (!Number.isInteger(pages?.length))
+      throw new PageferryError(
+        'bad-argument',
+        `${method}: expected an array of page numbers, got ${valueText(pages)}`,
+      );
     if (pages.length < 1 || pages.length > batchPages)
       throw new PageferryError(
         'bad-argument',

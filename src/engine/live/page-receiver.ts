@@ -1,7 +1,10 @@
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import type { DecodeCosts } from '../threads/decode-meter.js';
 
-/** Memory of a live guest. Pages are written by number, in any order and repeatedly. */
+/**
+ * Memory of a live guest. Pages are written by number, in any order and repeatedly. All methods are
+ * synchronous: a promise is refused.
+ */
 export interface GuestMemory {
   /** Write a page; `bytes` is valid only during the call. */
   write(page: number, bytes: Uint8Array): void;
@@ -18,7 +21,7 @@ export interface GuestMemory {
 
 /** Options of a page receiver. */
 export interface PageReceiverOptions {
-  /** Create the guest's memory when the stream announces the guest. May throw to refuse it. */
+  /** Create the guest's memory when the stream announces the guest; synchronous. May throw to refuse it. */
   readonly open: (name: string, pages: number, pageBytes: number) => GuestMemory;
   /**
    * Maximum size of the guest, in bytes; default 1 TiB. The receiver's own tables take up to 0.5% of the
@@ -46,7 +49,11 @@ export interface PageReceiver {
   readonly complete: boolean;
   /** Cost of decoding so far: `destinationSpeed` turns it into the input of the source's strategy. */
   readonly costs: DecodeCosts;
-  /** Read the next bytes of the stream. @throws PageferryError what is wrong, and where */
+  /**
+   * Read the next bytes of the stream.
+   * @throws PageferryError what is wrong, and where; `bad-argument` for other than a Uint8Array, after
+   *   which the receiver works on
+   */
   push(bytes: Uint8Array): void;
   /**
    * Write pages that were sent outside of the stream (`PageSender.bypass`). `fills`: for each page the byte
@@ -64,6 +71,8 @@ export interface PageReceiver {
   invalidate(page: number): void;
   /** Check that the stream is complete. @throws PageferryError `bad-stream` if it is truncated */
   finish(): void;
-  /** Release the memory. Idempotent; later calls of the other methods throw. */
+  /**
+   * Release the memory; not needed, a receiver has no threads. Idempotent; later calls of the others throw.
+   */
   close(): void;
 }

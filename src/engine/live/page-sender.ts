@@ -58,7 +58,7 @@ export interface PageSenderOptions {
    * An image that both hosts have and that pages may refer to. Its pages are read when the sender is created.
    */
   readonly base?: BasePages;
-  /** Cancels the creation of the sender, which reads all pages of `base`. */
+  /** Cancels the creation of the sender, which reads all pages of `base`. No effect later. */
   readonly signal?: AbortSignal;
 }
 
@@ -77,7 +77,9 @@ export interface PackedBatch {
   /** Pages and bytes per codec. */
   readonly counts: CodecCounts;
   /**
-   * Return the buffers of `parts` to the sender, after they were written. Only the first call has an effect.
+   * Return the buffers of `parts` to the sender, after they were written. Required for every batch: a sender
+   * has `threads` + 1 frames, and without a free one the next `batch` waits for ever (with one thread, the
+   * third). Only the first call has an effect.
    */
   release(): void;
 }
@@ -94,12 +96,16 @@ export interface PageSender {
   readonly buffer: Uint8Array;
   /** Look-ups of a page's bytes in the cache, and hits. */
   readonly cache: CacheStats;
-  /** Return the first bytes of the stream: header, and the guest's name and number of pages. Called once. */
+  /**
+   * Return the first bytes of the stream: header, and the guest's name and number of pages, at least 1.
+   * Called once.
+   * @throws PageferryError `bad-argument` for a name or a number of pages that no stream can have
+   */
   begin(name: string, pages: number): Uint8Array;
   /**
-   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once they are encoded, which waits for
-   * a free frame; until then `buffer` must not change. `keepsLast`: send the last page even if the receiver
-   * has it.
+   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once they are encoded, which waits
+   * for a free frame (`PackedBatch.release`); until then `buffer` must not change. `keepsLast`: send the
+   * last page even if the receiver has it.
    * @throws PageferryError `bad-argument` before `begin`, after `end`, and while the previous call has not
    *   resolved
    */
@@ -132,6 +138,10 @@ export interface PageSender {
    * Return the last bytes of the stream, with the digest of all pages that the receiver has. Constant time.
    */
   end(): Uint8Array;
-  /** Stop the threads and release the memory. Idempotent; a pending `batch` rejects. */
+  /**
+   * Stop the threads and release the memory. Needed with more than one thread: `end` does not stop them. A
+   * sender that is not closed keeps its threads and memory, but not the process alive. Idempotent; a
+   * pending `batch` rejects.
+   */
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import type { Slots } from '../../kernels/arena.js';
 import type { PageferryError } from '../../page/error.js';
 import { Signal } from '../../page/sync.js';
@@ -5,7 +6,7 @@ import { isLongJob, JOB, JOB_STATUS, jobError } from './job.js';
 import type { JobRunner } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS, takeJob } from './queue.js';
 import { closedError, type DeclaredThreads, type JobEnd, runJob, type Threads } from './threads.js';
-import { startWorkers, type Workers } from './workers.js';
+import { startWorkers } from './workers.js';
 
 /** `Atomics.waitAsync` of ES2024: every supported version of Node has it, the compiler's library does not. */
 const { waitAsync } = Atomics as unknown as {
@@ -21,7 +22,8 @@ export class WorkerThreads implements Threads {
   private readonly base: number;
   private readonly jobs = new Map<number, JobEnd>();
   private readonly reported = new Signal();
-  private readonly workers: Promise<Workers>[] = [];
+  private readonly workers: Worker[] = [];
+  private readonly starts: Promise<void>[] = [];
   private startedCount = 0;
   private canStartLast = false;
   private longJobs = 0;
@@ -68,6 +70,7 @@ export class WorkerThreads implements Threads {
     }
     Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
     this.jobs.set(job, onEnd);
+    if (this.jobs.size === 1) this.keepAlive(true);
     const tail = Atomics.load(control, base + CONTROL.TAIL);
     Atomics.store(control, base + CONTROL.RING + ((tail >>> 0) % QUEUE_JOBS), job);
     Atomics.store(control, base + CONTROL.TAIL, (tail + 1) | 0);
@@ -100,6 +103,7 @@ export class WorkerThreads implements Threads {
       this.jobs.delete(job);
       onEnd(this.errorOf(job, status));
     }
+    if (hasEnded && this.jobs.size === 0) this.keepAlive(false);
     if (hasEnded) this.reported.notify();
     return hasEnded;
   }
@@ -121,8 +125,8 @@ export class WorkerThreads implements Threads {
 
   async close(): Promise<void> {
     this.fail(closedError());
-    const started = await Promise.allSettled(this.workers);
-    await Promise.all(started.map((result) => result.status === 'fulfilled' && result.value.close()));
+    await Promise.allSettled(this.starts);
+    await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 
   private readonly isShort = (job: number): boolean => !isLongJob(this.slots.kernels.words, job);
@@ -141,10 +145,11 @@ export class WorkerThreads implements Threads {
       memory: this.slots.kernels.memory,
       queue: this.queue,
       slots: this.options.slots.slice(startedCount, count),
+      workers: this.workers,
       hasZstd: this.options.zstd.hasKernels,
       onFailure: (cause) => this.failAll(cause),
     });
-    this.workers.push(started);
+    this.starts.push(started);
     started.catch((cause) => this.failAll(cause));
   }
 
@@ -161,6 +166,11 @@ export class WorkerThreads implements Threads {
     this.isWatching = false;
   }
 
+  /** While there are jobs, the workers keep the process alive: a wait for shared memory does not. */
+  private keepAlive(isNeeded: boolean): void {
+    for (const worker of this.workers) isNeeded ? worker.ref() : worker.unref();
+  }
+
   private failAll(cause: unknown): void {
     if (this.failure) return;
     this.fail(cause);
@@ -171,6 +181,7 @@ export class WorkerThreads implements Threads {
     this.failure ??= { cause };
     const ends = [...this.jobs.values()];
     this.jobs.clear();
+    this.keepAlive(false);
     for (const onEnd of ends) onEnd(this.failure.cause);
     this.reported.notify();
     // Wake up `watch`, so that it ends.

@@ -1,5 +1,6 @@
 // Waiting: every wait takes an AbortSignal, and a closed object rejects every pending and later wait with the
 // first cause.
+import { valueText } from './checked-source.js';
 import { PageferryError } from './error.js';
 
 /** @throws the reason of an aborted signal; PageferryError `bad-argument` for something else than a signal */
@@ -7,7 +8,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   if (signal?.aborted) throw signal.reason;
   if (typeof signal?.addEventListener !== 'function')
-    throw new PageferryError('bad-argument', 'signal: expected an AbortSignal');
+    throw new PageferryError('bad-argument', `signal: expected an AbortSignal, got ${valueText(signal)}`);
 }
 
 /** Settle as `promise` does, or reject with the reason of `signal` at the moment it aborts. */

@@ -1,7 +1,6 @@
 // Checks the options of a simulation, and what a caller's own guest and link return: with a time that is not
 // a finite number the simulation would not end.
 import { checkInteger, checkRange } from '../engine/options.js';
-import { checkSignal } from '../page/check-signal.js';
 import { valueText } from '../page/checked-source.js';
 import { PageferryError } from '../page/error.js';
 import type { Costs } from './costs.js';
@@ -33,7 +32,6 @@ export function checkSimulation(options: SimulationOptions): void {
   checkRange('downtimeLimitMs', downtimeLimitMs, 0, MAX_MS);
   checkInteger('seed', seed, 0, MAX_SEED);
   checkRange('storageBytesPerSecond', storageBytesPerSecond, 1, MAX_RATE);
-  checkSignal(options.signal);
 }
 
 /** Check the numbers of an open guest. @throws PageferryError `bad-argument` */

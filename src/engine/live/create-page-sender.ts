@@ -1,7 +1,6 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { type ZstdSet, zstdSet, zstdState } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
-import { checkSignal } from '../../page/check-signal.js';
 import { PageferryError } from '../../page/error.js';
 import { checkOptions, type OptionTypes } from '../../page/options.js';
 import { throwIfAborted } from '../../page/sync.js';
@@ -55,7 +54,6 @@ const OPTION_TYPES: OptionTypes<PageSenderOptions> = {
 export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {
   checkOptions('createPageSender', options, OPTION_TYPES);
   const { threads = 1, signal } = options;
-  checkSignal(signal);
   throwIfAborted(signal);
   const zstd = zstdSet();
   const progress = new PackingProgress(threads, zstd, options);

@@ -12,14 +12,10 @@ export type ErrorCode =
 
 /**
  * The error that this package throws. `cause` is the error that it results from, if any. In CommonJS each
- * entry has its own class; `instanceof` holds for the errors of all of them.
+ * entry has its own class: there, compare `name` instead of using `instanceof`.
  */
 export class PageferryError extends Error {
   override readonly name = 'PageferryError';
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof Error && value.name === 'PageferryError';
-  }
-
   constructor(
     readonly code: ErrorCode,
     message: string,

@@ -77,9 +77,11 @@ describe('a migration', () => {
       expect(ends).toEqual({ source: undefined, destination: undefined });
       expectSameMemory(qemu.stream(), moving);
       expect(agents.destination.text).toMatch(/all memory arrived and is verified/);
+      // Some rounds ask once only, so that not each of them has both kinds of pages.
+      const uncompressed = agents.rounds.reduce((sum, { codecs }) => sum + (codecs.raw?.pages ?? 0), 0);
+      expect(uncompressed).toBeGreaterThan(0);
       // Pages that were coded, sent uncompressed and coded again, and pages that the cache still has.
       const last = agents.rounds[3]!.codecs;
-      expect(last.raw!.pages).toBeGreaterThan(0);
       expect(last.unchanged!.pages).toBeGreaterThan(0);
       expect(Object.values(last).reduce((sum, { pages }) => sum + pages, 0)).toBe(pages);
     },

@@ -11,6 +11,7 @@ export const FORMAT_OPTION = {
   value: 'NAME',
   help: `format of the input images: ${alternatives(FORMAT_NAMES)}`,
   parse: formatName,
+  names: FORMAT_NAMES,
   defaultText: 'detected',
 } as const;
 

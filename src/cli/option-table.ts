@@ -15,6 +15,8 @@ export interface Option {
    * @throws UsageError that says what is wrong and what is expected
    */
   readonly parse?: (text: string) => unknown;
+  /** Names among the values, for the errors of mistyped ones. */
+  readonly names?: readonly string[];
   /** Value where the option is absent, written as on a command line. */
   readonly default?: string | readonly string[];
   /** The default in words, where it depends on the machine or on other options. */
@@ -88,7 +90,7 @@ function rawValues(argv: readonly string[], table: OptionTable) {
       strict: true,
     });
   } catch (error) {
-    throw new UsageError(parseArgsMessage(error as NodeJS.ErrnoException));
+    throw parseArgsError(error as NodeJS.ErrnoException, table);
   }
 }
 
@@ -111,12 +113,14 @@ function joinNegativeNumbers(argv: readonly string[], table: OptionTable): strin
   return joined;
 }
 
-/** Node's message without its advice about "--", which seldom fits. */
-function parseArgsMessage({ code, message }: NodeJS.ErrnoException): string {
-  const flag = /'([^']*)'/.exec(message)?.[1] ?? '';
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `${flag}: unknown option`;
+/** Return the error with Node's message, without its advice about "--", which seldom fits. */
+function parseArgsError({ code, message }: NodeJS.ErrnoException, table: OptionTable): UsageError {
+  const word = /'([^']*)'/.exec(message)?.[1] ?? '';
+  const known = ['help', ...Object.keys(table)].map((name) => `--${name}`);
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
+    return new UsageError(`${word}: unknown option`, { word, known });
   const [reason] = message.split(/\n|\. /);
-  return reason!.replace(/\.$/, '').replace(/^Option '(.*?)'/, '$1:');
+  return new UsageError(reason!.replace(/\.$/, '').replace(/^Option '(.*?)'/, '$1:'));
 }
 
 function optionValue(name: string, option: Option, given: unknown): unknown {
@@ -140,7 +144,8 @@ function valueOfText(name: string, option: Option, text: string): unknown {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     // A message of the library names the value too.
-    throw new UsageError(`--${name} ${quoted(text)}: ${error.message.replace(` "${text}"`, '')}`);
+    const message = `--${name} ${quoted(text)}: ${error.message.replace(` "${text}"`, '')}`;
+    throw new UsageError(message, option.names && { word: text, known: option.names });
   }
 }
 

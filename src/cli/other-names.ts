@@ -1,5 +1,6 @@
 // Suggestions for unknown names: those that other programs give to commands, and mistyped ones.
 import { nearestName } from './nearest-name.js';
+import type { UsageError } from './usage-error.js';
 
 type OtherNames = Readonly<Record<string, string>>;
 
@@ -57,21 +58,8 @@ export function suggestCommand(word: string, known: readonly string[], group?: s
     : `; did you mean pageferry ${group === undefined ? '' : `${group} `}${name}?`;
 }
 
-/**
- * Return the end of an error of `parseOptions`: the option of the command that is mistyped, or the name that
- * is mistyped, of those that the message lists.
- */
-export function suggestName(message: string, options: readonly string[]): string {
-  const [, flag, value] = /^(--\S+?)(?: (\S+?))?: /.exec(message) ?? [];
-  if (flag === undefined) return '';
-  const isOption = message === `${flag}: unknown option`;
-  const flags = ['help', ...options].map((name) => `--${name}`);
-  const name = isOption ? nearestName(flag, flags) : nearestName(value ?? '', listedNames(message));
+/** Return the end of the error for a mistyped option or value: the known name that it resembles. */
+export function suggestName({ mistyped }: UsageError): string {
+  const name = mistyped && nearestName(mistyped.word, mistyped.known);
   return name === undefined ? '' : `; did you mean ${name}?`;
-}
-
-/** "expected one of adaptive, mecom", "write raw, lime or criu" */
-function listedNames(message: string): string[] {
-  const [, list = ''] = /(?:expected one of|; write) (.*)$/.exec(message) ?? [];
-  return list.split(/, | or /).filter((name) => /^[a-z][\w-]*$/i.test(name));
 }

@@ -72,10 +72,7 @@ async function runCommand(
     await command.run({ values: values as Values<OptionTable>, operands, argv, signal: handler.signal });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const remedy = (await import('./other-names.js')).suggestName(
-      error.message,
-      Object.keys(command.options),
-    );
+    const remedy = (await import('./other-names.js')).suggestName(error);
     throw new CommandUsageError(`pageferry ${path}`, `${path}: ${error.message}${remedy}`);
   }
 }

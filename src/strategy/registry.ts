@@ -15,6 +15,9 @@ const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
   mecom: () => mecom,
 };
 
+/** Names of the strategies other than `fixed:…`. */
+export const STRATEGY_NAMES: readonly string[] = Object.keys(STRATEGIES);
+
 /**
  * Create a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
  * `fixed:zstd:<level>`. Instead of `zstd`: `zstd-node` or `zstd-wasm` for one implementation, `zstd-page` to
@@ -26,7 +29,7 @@ export function strategyByName(name: string): Strategy {
   if (strategy) return strategy;
   throw new PageferryError(
     'bad-argument',
-    `unknown strategy "${name}": expected one of ${Object.keys(STRATEGIES).join(', ')}, fixed:<codec>, fixed:zstd:<level>`,
+    `unknown strategy "${name}": expected one of ${STRATEGY_NAMES.join(', ')}, fixed:<codec>, fixed:zstd:<level>`,
   );
 }
 

@@ -2,6 +2,7 @@
 import type { QmpSettings } from '../../agent/forecast/forecaster.js';
 import { type SourceAgent, startSourceAgent } from '../../agent/source/source-agent.js';
 import type { Address } from '../../channel/transports/address.js';
+import { STRATEGY_NAMES } from '../../strategy/registry.js';
 import type { Values } from '../option-table.js';
 import { UsageError } from '../usage-error.js';
 import { bitRate, fileName, strategy, wholeNumber } from '../values.js';
@@ -16,7 +17,13 @@ export const QMP_USES = 'for forecasts, --direct, --max-total and --max-downtime
 export const SOURCE_OPTIONS = {
   ...PEER_OPTIONS,
   ...COMMON_OPTIONS,
-  strategy: { value: 'NAME', help: 'strategy that chooses codecs', parse: strategy, default: 'adaptive' },
+  strategy: {
+    value: 'NAME',
+    help: 'strategy that chooses codecs',
+    parse: strategy,
+    names: STRATEGY_NAMES,
+    default: 'adaptive',
+  },
   threads: THREADS_OPTION,
   'max-rate': {
     value: 'RATE',

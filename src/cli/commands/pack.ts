@@ -8,6 +8,7 @@ import type { FileSource } from '../../image/image-file.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText, rateText } from '../../report/terminal/units.js';
+import { STRATEGY_NAMES } from '../../strategy/registry.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { type CodecTable, codecTable } from '../codec-table.js';
 import { defineCommand } from '../command.js';
@@ -43,6 +44,7 @@ export const command = defineCommand({
       value: 'NAME',
       help: 'adaptive, smallest, characteristic, mecom, fixed:CODEC or fixed:zstd:LEVEL (zstd-node, zstd-wasm, zstd-page)',
       parse: strategy,
+      names: STRATEGY_NAMES,
       default: 'adaptive',
     },
     link: {

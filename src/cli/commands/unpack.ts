@@ -32,6 +32,9 @@ import { type OpenFile, openContainedFile, openForm, UnpackedFiles } from '../un
 import { UsageError } from '../usage-error.js';
 import { alternatives, fileName } from '../values.js';
 
+/** Forms of the output. */
+const FORM_NAMES = ['file', 'raw', ...OUTPUT_FORMS.map(({ name }) => name)];
+
 export const command = defineCommand({
   name: 'unpack',
   summary: 'unpack the images of a stream',
@@ -51,6 +54,7 @@ export const command = defineCommand({
       value: 'FORM',
       help: `file: what was packed, byte for byte; raw: its memory; ${OUTPUT_FORMS.map((form) => `${form.name}: ${form.summary}`).join('; ')}`,
       parse: outputForm,
+      names: FORM_NAMES,
       default: 'file',
     },
     format: BASE_FORMAT_OPTION,
@@ -102,8 +106,7 @@ function outputForm(text: string): OutputChoice {
   if (text === 'file' || text === 'raw') return text;
   const form = OUTPUT_FORMS.find(({ name }) => name === text);
   if (form) return form;
-  const names = ['file', 'raw', ...OUTPUT_FORMS.map(({ name }) => name)];
-  throw new UsageError(`unknown form; write ${alternatives(names)}`);
+  throw new UsageError(`unknown form; write ${alternatives(FORM_NAMES)}`);
 }
 
 /** The form that is written instead of the file or its memory. */

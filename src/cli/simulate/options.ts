@@ -31,6 +31,7 @@ export const SIMULATE_OPTIONS = {
     value: 'NAME',
     help: 'migration technique, or all',
     parse: techniqueName,
+    names: TECHNIQUES.map(({ name }) => name),
     repeatable: true,
     default: ['all'],
   },

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { type OptionTable, parseOptions } from '../../src/cli/option-table.js';
-import { UsageError } from '../../src/cli/usage-error.js';
 import { bitRate, byteCount, wholeNumber } from '../../src/cli/values.js';
 
 const TABLE = {
@@ -49,6 +48,14 @@ describe('an error names the option, the value and what is expected', () => {
     [['a', '-o', 'x', '--frob'], '--frob: unknown option'],
     [['a', '-o', 'x', '-x'], '-x: unknown option'],
   ])('%j', (argv, message) => {
-    expect(() => parse(...argv)).toThrow(new UsageError(message));
+    expect(() => parse(...argv)).toThrow(expect.objectContaining({ name: 'UsageError', message }));
   });
+});
+
+test('the error of an unknown option has the word and the names that are known', () => {
+  expect(() => parse('a', '-o', 'x', '--limt', '1M')).toThrow(
+    expect.objectContaining({
+      mistyped: { word: '--limt', known: ['--help', '--output', '--link', '--threads', '--limit', '--json'] },
+    }),
+  );
 });

@@ -8,7 +8,7 @@ import { type DecompressLimits, decompressed } from './codec/zstd/decompress.js'
 import { compressNow, decompressNow } from './codec/zstd/one-shot.js';
 import { loadZstdKernels } from './kernels/zstd-now.js';
 import { checkBytes } from './page/check-bytes.js';
-import { PageferryError } from './page/error.js';
+import { badArgument } from './page/error.js';
 import { checkOptions, type OptionTypes } from './page/options.js';
 
 export type { ByteTransform } from './codec/zstd/byte-coder.js';
@@ -108,8 +108,7 @@ function decompressLimits(
 ): DecompressLimits {
   checkOptions(call, options, DECOMPRESS_TYPES);
   const { maxBytes = defaultBytes, maxWindowBytes = defaultWindowBytes } = options;
-  if (!(maxBytes >= 0))
-    throw new PageferryError('bad-argument', `maxBytes: expected a number of bytes, got ${maxBytes}`);
+  if (!(maxBytes >= 0)) throw badArgument(`maxBytes: expected a number of bytes, got ${maxBytes}`);
   return {
     maxBytes,
     maxWindowBytes: checkInteger('maxWindowBytes', maxWindowBytes, MIN_WINDOW_BYTES, MAX_WINDOW_BYTES),
@@ -124,5 +123,5 @@ function compressSettings(call: string, options: CompressOptions) {
 
 function checkInteger(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new PageferryError('bad-argument', `${name}: expected a whole number, ${min} … ${max}, got ${value}`);
+  throw badArgument(`${name}: expected a whole number, ${min} … ${max}, got ${value}`);
 }

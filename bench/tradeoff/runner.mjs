@@ -58,6 +58,7 @@ export function encoderOptions(images) {
   const pages = images.reduce((sum, { bytes }) => sum + bytes.length / PAGE_BYTES, 0);
   return {
     deltaBudgetBytes: 0,
+    expectedBytes: images.reduce((sum, { bytes }) => sum + bytes.length, 0),
     indexPages: Math.min(Math.max(pages, 1024), 2 ** 22),
     similar: images.length > 1,
   };

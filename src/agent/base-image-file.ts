@@ -1,7 +1,7 @@
 import { declareDigestContext, digestBase } from '../engine/decode/base-digest.js';
 import { openFileSource } from '../image/raw.js';
 import { Arena } from '../kernels/arena.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { TARGET_PAGE_BYTES } from '../qemu/format.js';
 import type { BaseImage } from './base-image.js';
@@ -20,8 +20,7 @@ export async function openBaseImage(path: string, signal?: AbortSignal): Promise
   try {
     const { bytes, digest } = await digestOf(source, signal);
     const pages = Math.floor(bytes / TARGET_PAGE_BYTES);
-    if (pages === 0)
-      throw new PageferryError('bad-argument', `--base ${path}: ${bytes} bytes, expected at least one page`);
+    if (pages === 0) throw badArgument(`--base ${path}: ${bytes} bytes, expected at least one page`);
     return {
       name: path,
       pages,

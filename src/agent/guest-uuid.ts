@@ -1,5 +1,5 @@
 import type { Address } from '../channel/transports/address.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { Configuration } from '../qemu/configuration.js';
 import { QEMU_MAGIC } from '../qemu/format.js';
 
@@ -39,8 +39,7 @@ export function uuidOfMultifd(head: Uint8Array): string | undefined {
 export function qemuAddress(address: Address, uuid: string | undefined): Address {
   if (!('path' in address) || !address.path.includes(PLACEHOLDER)) return address;
   if (uuid !== undefined) return { path: address.path.replaceAll(PLACEHOLDER, uuid) };
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `--connect unix:${address.path}: the stream does not state the guest's UUID; give QEMU -uuid and set the capability validate-uuid`,
   );
 }

@@ -1,5 +1,5 @@
 import type { DropArgument, Server, Socket } from 'node:net';
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import { FRAME } from './frame.js';
 import { FrameChannel } from './frame-channel.js';
 import { handshakeAsDestination } from './handshake.js';
@@ -46,10 +46,7 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
   const times = channelTimes(options);
   const label = `listener at ${options.address}`;
   if (transport.protection !== 'certificates' && allowInitiators.length > 0)
-    throw new PageferryError(
-      'bad-argument',
-      `${label}: allowInitiators: needs tls:, ${transport.scheme}: has no certificates`,
-    );
+    throw badArgument(`${label}: allowInitiators: needs tls:, ${transport.scheme}: has no certificates`);
   checkSecurity(transport, options, label);
   signal?.throwIfAborted();
   const onRefused = (error: PageferryError) => options.onRefused?.(error);

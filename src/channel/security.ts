@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { socketReason } from '../page/socket-reason.js';
 
 /** A host's certificate and the authorities that it trusts, as PEM. */
@@ -49,10 +49,7 @@ export function channelTimes(options: Pick<ChannelOptions, 'handshakeMs' | 'stal
   const { handshakeMs = HANDSHAKE_MS, stallMs = STALL_MS } = options;
   for (const [name, ms] of Object.entries({ handshakeMs, stallMs }))
     if (!Number.isInteger(ms) || ms < 1 || ms > MAX_MS)
-      throw new PageferryError(
-        'bad-argument',
-        `${name}: expected a whole number from 1 to ${MAX_MS}, got ${ms}`,
-      );
+      throw badArgument(`${name}: expected a whole number from 1 to ${MAX_MS}, got ${ms}`);
   return { handshakeMs, stallMs };
 }
 
@@ -66,7 +63,7 @@ export function checkSecurity(
   label: string,
 ): void {
   const { credentials, insecure, onWarning } = options;
-  const bad = (found: string) => new PageferryError('bad-argument', `${label}: ${found}`);
+  const bad = (found: string) => badArgument(`${label}: ${found}`);
   if (protection === 'certificates') {
     if (insecure) throw bad(`insecure: not for ${scheme}:, use tcp:`);
     if (!credentials) throw bad('credentials are missing; without TLS use tcp: and insecure: true');

@@ -1,5 +1,5 @@
 import type { PageReader } from '../engine/page-reader/page-reader.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { wholeNumber } from './values.js';
 
 /** Names in an error. */
@@ -26,5 +26,5 @@ export function numberOf(name: string, { images }: PageReader, file: string): nu
           .map((image) => image.name)
           .join(', ')}${images.length > MAX_NAMES ? ', ...' : ''}`
       : `has ${found.length} images of the name ${name}: write the number of one (${found.join(', ')})`;
-  throw new PageferryError('bad-argument', `${file}: ${problem}`);
+  throw badArgument(`${file}: ${problem}`);
 }

@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import type { PageCodec } from './codec.js';
 import { fill } from './fill.js';
 import { lz4 } from './lz4.js';
@@ -63,11 +63,7 @@ const BY_NAME = new Map<string, Codec>(CODECS.map((codec) => [codec.name, codec]
 /** Return the codec of this name. @throws PageferryError `bad-argument` when there is none */
 export function codecByName(name: string): Codec {
   const codec = BY_NAME.get(name);
-  if (!codec)
-    throw new PageferryError(
-      'bad-argument',
-      `unknown codec "${name}": expected one of ${[...BY_NAME.keys()].join(', ')}`,
-    );
+  if (!codec) throw badArgument(`unknown codec "${name}": expected one of ${[...BY_NAME.keys()].join(', ')}`);
   return codec;
 }
 

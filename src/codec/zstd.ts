@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import type { PageCodec } from './codec.js';
 import { unpackZstd } from './zstd/segment.js';
 
@@ -67,10 +67,7 @@ export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Arra
 /** Check what a caller's zstd returned for `bytes` bytes. @throws PageferryError `bad-argument` */
 export function checkedResult({ name }: Zstd, frame: Uint8Array, bytes: number): Uint8Array {
   if (frame instanceof Uint8Array && frameContentBytes(frame) === bytes) return frame;
-  throw new PageferryError(
-    'bad-argument',
-    `zstd "${name}": compress returned no zstd frame that declares ${bytes} bytes`,
-  );
+  throw badArgument(`zstd "${name}": compress returned no zstd frame that declares ${bytes} bytes`);
 }
 
 /** Return the content size that a frame declares, or undefined when it declares none or has a dictionary. */

@@ -4,6 +4,11 @@ import type { Kernels } from '../kernels/kernels.js';
 const BUCKET_BYTES = 64;
 /** Average load of a bucket, which has eight entries: about 1 % of the pages are then evicted early. */
 const PAGES_PER_BUCKET = 4;
+/**
+ * Look-ups per bucket until the table counts as touched: four per 4 KiB of memory, after which 2 % of the
+ * operating system's pages are left that the next look-up would have to wait for.
+ */
+const TOUCHING_LOOK_UPS_PER_BUCKET = (4 * BUCKET_BYTES) / 4096;
 const NO_REFERENCE = 0xffffffff;
 /** Flag in the image number of a reference: all bytes of the two pages were compared and are equal. */
 export const CONFIRMED = 0x80000000;
@@ -40,6 +45,8 @@ export class PageIndex {
   private readonly sketches: number;
   private readonly features: number;
   private readonly found: number;
+  /** Look-ups until the table counts as touched. */
+  private touchingLookUps: number;
   /** Address of the current run's references, 8 bytes a page. */
   private runReferences: number;
   /** Address for the references of runs that the calling thread looks up. */
@@ -59,6 +66,7 @@ export class PageIndex {
   ) {
     this.kernels = slots.kernels;
     this.bucketCount = pageCapacity / PAGES_PER_BUCKET;
+    this.touchingLookUps = this.bucketCount * TOUCHING_LOOK_UPS_PER_BUCKET;
     this.index = slots.slot('fingerprint index', this.bucketCount * BUCKET_BYTES, option);
     this.known = slots.slot('addresses of digests', 16 * MAX_IMAGES);
     this.ownReferences = slots.slot('references of a run', 8 * maxRunPages);
@@ -98,6 +106,17 @@ export class PageIndex {
       this.runReferences,
       this.known,
     );
+  }
+
+  /**
+   * Return whether look-ups cost what they will cost from now on, then count those of a run. Before, most of
+   * their time is that of the first access to the table's memory, which is spent once.
+   */
+  isTouched(classes: number, count: number): boolean {
+    if (this.touchingLookUps <= 0) return true;
+    for (const pageClass of new Uint16Array(this.kernels.bytes.buffer, classes, count))
+      if (pageClass === 0) this.touchingLookUps--;
+    return false;
   }
 
   /** Begin a run that a job has looked up (`indexAddPages`). `references`: the address of its results. */

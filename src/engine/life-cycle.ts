@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { abortable, throwIfAborted } from '../page/sync.js';
 
 /**
@@ -43,13 +43,9 @@ export class LifeCycle {
   /** @throws the first failure, or PageferryError `bad-argument` when the object cannot take `call` now */
   check(call: string): void {
     throwIfAborted(this.signal);
-    if (this.isFinished)
-      throw new PageferryError('bad-argument', `${call}: the ${this.label} is finished, create another`);
+    if (this.isFinished) throw badArgument(`${call}: the ${this.label} is finished, create another`);
     if (this.running !== undefined)
-      throw new PageferryError(
-        'bad-argument',
-        `${call}: ${this.running} is still running, await each call before the next`,
-      );
+      throw badArgument(`${call}: ${this.running} is still running, await each call before the next`);
   }
 
   /** Run `task` as `call`. A failure or an abort of `signal` ends the object. @throws its first failure */
@@ -80,7 +76,7 @@ export class LifeCycle {
 
   /** End the object, finished or not, and wait until its resources are released. */
   async close(): Promise<void> {
-    this.fail(new PageferryError('bad-argument', `the ${this.label} was closed`));
+    this.fail(badArgument(`the ${this.label} was closed`));
     await this.released?.catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 
 /** Default of `maxImageBytes`, the same for encoder and decoder: a decoder accepts what an encoder writes. */
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
@@ -13,7 +13,7 @@ const DEFAULT_MAX_FRAME_BYTES = MAX_ENCODED_GROUP_BYTES + (4 << 20);
 /** Check that an option is within bounds. @throws PageferryError `bad-argument` that names the option */
 export function checkRange(name: string, value: number, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw new PageferryError('bad-argument', `${name}: expected ${min} … ${max}, got ${value}`);
+  throw badArgument(`${name}: expected ${min} … ${max}, got ${value}`);
 }
 
 /**
@@ -22,7 +22,7 @@ export function checkRange(name: string, value: number, min: number, max: number
  */
 export function checkInteger(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value)) return checkRange(name, value, min, max);
-  throw new PageferryError('bad-argument', `${name}: expected a whole number, got ${value}`);
+  throw badArgument(`${name}: expected a whole number, got ${value}`);
 }
 
 /** Check a reader's `maxFrameBytes`. @throws PageferryError `bad-argument` */

@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { type DataRange, type DataRanges, openDataRanges } from './fs/data-ranges.js';
 import { openReadHandle, type ReadHandle } from './fs/read-handle.js';
@@ -17,8 +17,7 @@ export function openDiff(path: string, parent: DiffParent): FileSource {
   const ranges = openDataRanges(path);
   try {
     if (ranges.bytes !== parent.bytes || !parent.readAt)
-      throw new PageferryError(
-        'bad-argument',
+      throw badArgument(
         `${path}: a diff of ${ranges.bytes} bytes, but ${parent.name} has ${parent.bytes}; a diff has the size of its parent`,
       );
     return new DiffSource(openReadHandle(path), ranges, parent);

@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 
 /** End of a source, sink or writer. */
 type End = 'close' | 'finish' | 'commit' | 'abort';
@@ -16,7 +16,7 @@ export class FileLifeCycle {
   /** @throws the first failure; PageferryError `bad-argument` after the end */
   check(): void {
     if (this.failure) throw this.failure.cause;
-    if (this.end) throw new PageferryError('bad-argument', `${this.name}: used after ${this.end}`);
+    if (this.end) throw badArgument(`${this.name}: used after ${this.end}`);
   }
 
   /** Record a failure. The first one stays. */

@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import type { DirectoryFormat } from './directory/directory-format.js';
 import { DIRECTORY_FORMATS, directoryBytes, directoryFormat } from './directory-formats.js';
 import { elfCore } from './elf-core/elf-core.js';
@@ -254,7 +254,7 @@ function formatByName(name: string): ImageFormat {
   if (DIRECTORY_FORMATS.some((candidate) => candidate.name === name))
     throw new PageferryError('unsupported', `the format ${name} is that of a directory, not of a file`);
   const names = [...IMAGE_FORMATS, ...DIRECTORY_FORMATS].map((candidate) => candidate.name).join(', ');
-  throw new PageferryError('bad-argument', `unknown image format "${name}"; expected one of ${names}`);
+  throw badArgument(`unknown image format "${name}"; expected one of ${names}`);
 }
 
 function nameOf(path: string): string {

@@ -1,5 +1,5 @@
 import { checkBytes } from '../page/check-bytes.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { readInOrder } from './read-in-order.js';
 
@@ -66,8 +66,7 @@ export function bytesSink(): BytesSink {
       image = undefined;
     },
     take() {
-      if (!image)
-        throw new PageferryError('bad-argument', 'image in memory: taken before finish, or a second time');
+      if (!image) throw badArgument('image in memory: taken before finish, or a second time');
       const taken = image;
       image = undefined;
       return taken;

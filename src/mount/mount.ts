@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import { type MountedImage, matchImages, type Trace } from '../store/trace.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
 import { mountSource } from './fuse/mount-table.js';
@@ -197,8 +197,7 @@ class Settled<T> {
  */
 function onlyImage(specification: string, path: string, images: readonly MountedImage[]): number {
   if (images.length === 1) return 0;
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `${path}: is a file, and ${specification} has ${images.length} images; name a directory to mount them in`,
   );
 }

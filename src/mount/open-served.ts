@@ -4,7 +4,7 @@ import { beginsAsStream } from '../image/first-bytes.js';
 import { ioError } from '../image/fs/errno.js';
 import { isHttpUrl } from '../image/http/http-file.js';
 import { statInput } from '../image/image-file.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { MAGIC } from '../stream/format.js';
 import { imageNames } from './image-names.js';
 import type { ServedImages } from './served-image.js';
@@ -37,7 +37,7 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
     return await openStoreImages(specification.dir, specification.snapshot, { keyFile: options.keyFile });
   }
   if (options.keyFile !== undefined)
-    throw new PageferryError('bad-argument', `${text}: a key file is for a store, and this is none`);
+    throw badArgument(`${text}: a key file is for a store, and this is none`);
   if (!specification) return await openStreamImages(text, options);
   const { path } = specification;
   if (!directoryFormat(path)) {
@@ -51,10 +51,7 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
 /** Refuse base images, which only packed streams use. @throws PageferryError `bad-argument` */
 function refuseBases(text: string, kind: string, { bases = [] }: OpenServedOptions): void {
   if (bases.length > 0)
-    throw new PageferryError(
-      'bad-argument',
-      `${text}: base images are for a packed stream, and this is ${kind}`,
-    );
+    throw badArgument(`${text}: base images are for a packed stream, and this is ${kind}`);
 }
 
 /** Return the first bytes of a file, as many as the magic has. @throws PageferryError `io` */

@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import type { OpenOptions } from '../store/options.js';
 import { openStore } from '../store/store.js';
 import type { ServedImages } from './served-image.js';
@@ -15,11 +15,7 @@ export async function openStoreImages(
   const store = await openStore(dir, options);
   try {
     const names = snapshot === undefined ? store.list().map(({ name }) => name) : [snapshot];
-    if (names.length === 0)
-      throw new PageferryError(
-        'bad-argument',
-        `${dir}: has no snapshots; store one with pageferry store put`,
-      );
+    if (names.length === 0) throw badArgument(`${dir}: has no snapshots; store one with pageferry store put`);
     return await store.open(names, { cacheBytes: CACHE_BYTES });
   } finally {
     await store.close();

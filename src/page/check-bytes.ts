@@ -1,4 +1,4 @@
-import { PageferryError } from './error.js';
+import { badArgument } from './error.js';
 
 /**
  * Check that an argument of `call` is a Uint8Array, and not detached: one whose buffer was transferred looks
@@ -10,5 +10,5 @@ export function checkBytes(call: string, bytes: Uint8Array, got: string = typeof
   } catch {
     got = 'detached';
   }
-  throw new PageferryError('bad-argument', `${call}: expected a Uint8Array, got ${got}`);
+  throw badArgument(`${call}: expected a Uint8Array, got ${got}`);
 }

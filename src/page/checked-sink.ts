@@ -1,6 +1,6 @@
 // Checks what a caller's own sink returns: the calls of a sink are synchronous, except `finish`.
 import { discardPromise, isPromise, valueText } from './checked-source.js';
-import { PageferryError } from './error.js';
+import { badArgument } from './error.js';
 import type { PageSink } from './source.js';
 
 /**
@@ -11,17 +11,11 @@ import type { PageSink } from './source.js';
 export function checkedSink(sink: PageSink, name: string): PageSink {
   for (const method of ['write', 'zero', 'readAt', 'finish', 'abort'] as const)
     if (typeof sink?.[method] !== 'function')
-      throw new PageferryError(
-        'bad-argument',
-        `image "${name}": the sink is ${valueText(sink)} without a method "${method}"`,
-      );
+      throw badArgument(`image "${name}": the sink is ${valueText(sink)} without a method "${method}"`);
   const mustReturnNothing = (value: unknown, method: string): void => {
     if (!isPromise(value)) return;
     discardPromise(value);
-    throw new PageferryError(
-      'bad-argument',
-      `image "${name}": the sink's ${method} returned a promise, it has to be synchronous`,
-    );
+    throw badArgument(`image "${name}": the sink's ${method} returned a promise, it has to be synchronous`);
   };
   return {
     write: (bytes, position) => mustReturnNothing(sink.write(bytes, position), 'write'),
@@ -31,8 +25,7 @@ export function checkedSink(sink: PageSink, name: string): PageSink {
       if (Number.isInteger(bytes) && (bytes as number) >= 0 && (bytes as number) <= into.length)
         return bytes as number;
       discardPromise(bytes);
-      throw new PageferryError(
-        'bad-argument',
+      throw badArgument(
         `image "${name}": the sink's readAt returned ${valueText(bytes)}, expected 0 … ${into.length} bytes`,
       );
     },

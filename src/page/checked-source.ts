@@ -1,6 +1,6 @@
 // Checks what a caller's own source returns, so that a mistake in it is reported by its name instead of
 // corrupting an image.
-import { PageferryError } from './error.js';
+import { badArgument, PageferryError } from './error.js';
 import type { PageSource } from './source.js';
 
 /** `skipZeros` skips multiples of this, the largest page size. */
@@ -20,15 +20,13 @@ export function checkedSource(source: PageSource): PageSource {
   const checkCount = (value: unknown, max: number, call: string): number => {
     if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max) return value as number;
     discardPromise(value);
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${name}: ${call} returned ${valueText(value)}, expected a number of bytes, 0 … ${max}`,
     );
   };
   const checkRead = (value: unknown, max: number): number => {
     const bytes = checkCount(value, max, 'read');
-    if (ended && bytes > 0)
-      throw new PageferryError('bad-argument', `${name}: read returned ${bytes} bytes after the end`);
+    if (ended && bytes > 0) throw badArgument(`${name}: read returned ${bytes} bytes after the end`);
     ended ||= bytes === 0;
     return bytes;
   };
@@ -79,8 +77,7 @@ export function checkedSource(source: PageSource): PageSource {
 
 function checkShape(source: PageSource): string {
   if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source))
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `source: expected a PageSource, got ${ArrayBuffer.isView(source) ? 'bytes: bytesSource makes a source of them' : valueText(source)}`,
     );
   const { name, bytes, read, readAt, skipZeros } = source ?? {};
@@ -95,7 +92,7 @@ function checkShape(source: PageSource): string {
             ? 'readAt and skipZeros have to be functions or undefined'
             : undefined;
   if (problem === undefined) return name;
-  throw new PageferryError('bad-argument', `source${typeof name === 'string' ? ` ${name}` : ''}: ${problem}`);
+  throw badArgument(`source${typeof name === 'string' ? ` ${name}` : ''}: ${problem}`);
 }
 
 /** Whether a value is a promise or a thenable. */

@@ -24,3 +24,8 @@ export class PageferryError extends Error {
     super(message, options);
   }
 }
+
+/** Return the error of a wrong argument or option. */
+export function badArgument(message: string): PageferryError {
+  return new PageferryError('bad-argument', message);
+}

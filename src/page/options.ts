@@ -1,9 +1,9 @@
-import { PageferryError } from './error.js';
+import { badArgument } from './error.js';
 
 /** Check that an argument of a call is a function. @throws PageferryError `bad-argument` */
 export function checkFunction(call: string, name: string, value: unknown): void {
   if (typeof value !== 'function')
-    throw new PageferryError('bad-argument', `${call}: ${name}: expected a function, got ${typeof value}`);
+    throw badArgument(`${call}: ${name}: expected a function, got ${typeof value}`);
 }
 
 /** The type of every option of a call; `any`: its value is checked elsewhere. */
@@ -17,7 +17,7 @@ export type OptionTypes<T> = {
  */
 export function checkOptions<T extends object>(call: string, options: T, types: OptionTypes<T>): void {
   const fail = (text: string): never => {
-    throw new PageferryError('bad-argument', text);
+    throw badArgument(text);
   };
   if (typeof options !== 'object' || options === null)
     fail(`${call}: expected an object of options, got ${options === null ? 'null' : typeof options}`);

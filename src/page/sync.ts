@@ -1,14 +1,14 @@
 // Waiting: every wait takes an AbortSignal, and a closed object rejects every pending and later wait with the
 // first cause.
 import { valueText } from './checked-source.js';
-import { PageferryError } from './error.js';
+import { badArgument } from './error.js';
 
 /** @throws the reason of an aborted signal; PageferryError `bad-argument` for something else than a signal */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   if (signal?.aborted) throw signal.reason;
   if (typeof signal?.addEventListener !== 'function')
-    throw new PageferryError('bad-argument', `signal: expected an AbortSignal, got ${valueText(signal)}`);
+    throw badArgument(`signal: expected an AbortSignal, got ${valueText(signal)}`);
 }
 
 /** Settle as `promise` does, or reject with the reason of `signal` at the moment it aborts. */

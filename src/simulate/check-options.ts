@@ -2,7 +2,7 @@
 // a finite number the simulation would not end.
 import { checkInteger, checkRange } from '../engine/options.js';
 import { valueText } from '../page/checked-source.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument, type PageferryError } from '../page/error.js';
 import type { Costs } from './costs.js';
 import type { Guest } from './guest.js';
 import type { LinkSpec } from './link.js';
@@ -99,5 +99,5 @@ function isObject(value: unknown): boolean {
 }
 
 function bad(name: string, expected: string, value: unknown): PageferryError {
-  return new PageferryError('bad-argument', `${name}: expected ${expected}, got ${valueText(value)}`);
+  return badArgument(`${name}: expected ${expected}, got ${valueText(value)}`);
 }

@@ -1,5 +1,5 @@
 import { PageBitmap } from '../page/bitmap.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import type { Guest } from './guest.js';
 
 /** Ms that the guest runs at most between two yields to other events, where it is further behind. */
@@ -75,8 +75,7 @@ export class GuestClock {
   /** Check a time before the guest runs: up to one that is not finite it would run for ever. */
   private checkTime(ms: number): void {
     if (Number.isFinite(ms)) return;
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `the technique, or run of guest "${this.guest.name}", set the time to ${ms}, expected a number of ms`,
     );
   }

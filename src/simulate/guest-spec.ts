@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { CONTENTS, type Content } from './guest/content.js';
 import { SYNTHETIC_DEFAULTS, type SyntheticOptions, syntheticGuest } from './guest/synthetic.js';
 import type { GuestSpec } from './guest.js';
@@ -85,15 +85,12 @@ export function parseGuestSpec(text: string): GuestSpec {
   const named = !first.includes('=');
   const preset = named ? first : DEFAULT_PRESET;
   if (!Object.hasOwn(PRESETS, preset))
-    throw new PageferryError(
-      'bad-argument',
-      `unknown guest "${preset}": expected one of ${Object.keys(PRESETS).join(', ')}`,
-    );
+    throw badArgument(`unknown guest "${preset}": expected one of ${Object.keys(PRESETS).join(', ')}`);
   let settings = PRESETS[preset]!;
   const seen = new Set<string>();
   for (const item of named ? others : [first, ...others]) {
     const [key, change] = parseSetting(item);
-    if (seen.has(key)) throw new PageferryError('bad-argument', `${key}: given twice`);
+    if (seen.has(key)) throw badArgument(`${key}: given twice`);
     seen.add(key);
     settings = { ...settings, ...change };
   }
@@ -102,16 +99,13 @@ export function parseGuestSpec(text: string): GuestSpec {
 
 function parseSetting(item: string): [key: string, change: Partial<Settings>] {
   const at = item.indexOf('=');
-  if (at < 1) throw new PageferryError('bad-argument', `"${item}": expected KEY=VALUE`);
+  if (at < 1) throw badArgument(`"${item}": expected KEY=VALUE`);
   const key = item.slice(0, at);
   const value = item.slice(at + 1);
   if (!Object.hasOwn(KEYS, key))
-    throw new PageferryError(
-      'bad-argument',
-      `unknown key "${key}": expected one of ${Object.keys(KEYS).join(', ')}`,
-    );
+    throw badArgument(`unknown key "${key}": expected one of ${Object.keys(KEYS).join(', ')}`);
   const refuse = (expected: string): never => {
-    throw new PageferryError('bad-argument', `${key}: expected ${expected}, got "${value}"`);
+    throw badArgument(`${key}: expected ${expected}, got "${value}"`);
   };
   return [key, KEYS[key]!(value, refuse)];
 }

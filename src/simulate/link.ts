@@ -1,5 +1,5 @@
 import { valueText } from '../page/checked-source.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 
 /** Link between the two hosts. An object with `sendMs` is a custom model of a link. */
 export interface LinkSpec {
@@ -69,10 +69,7 @@ export class SimulatedLink {
     if (!this.spec.sendMs) return bytes / this.bytesPerMs;
     const ms: unknown = this.spec.sendMs(bytes, atMs);
     if (typeof ms === 'number' && ms >= 0 && ms < Infinity) return ms;
-    throw new PageferryError(
-      'bad-argument',
-      `link.sendMs: returned ${valueText(ms)} for ${bytes} bytes, expected ms of 0 or more`,
-    );
+    throw badArgument(`link.sendMs: returned ${valueText(ms)} for ${bytes} bytes, expected ms of 0 or more`);
   }
 
   /** Return the bytes not sent yet at `atMs`. */

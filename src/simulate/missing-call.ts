@@ -1,9 +1,6 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 
 /** Throw the error of a technique that calls methods of its migration out of order. */
 export function missingCall(method: string, before: string): never {
-  throw new PageferryError(
-    'bad-argument',
-    `technique: ${method} was not called before ${before}; call migration.${method}() first`,
-  );
+  throw badArgument(`technique: ${method} was not called before ${before}; call migration.${method}() first`);
 }

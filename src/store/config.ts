@@ -8,7 +8,7 @@ import { asIoError, errnoOf } from '../image/fs/errno.js';
 import { partialPath } from '../image/fs/partial-file.js';
 import { syncPath } from '../image/fs/sync-path.js';
 import { STORE_FILE } from '../image/image-file.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import { PAGE_BYTES } from '../stream/format.js';
 import { KEY_CHECK_BYTES, keyCheckOf } from './encryption/derive-key.js';
 import { DEFAULT_FRAME_BYTES, DEFAULT_PACK_BYTES, STORE_ID_BYTES, STORE_VERSION } from './format.js';
@@ -66,7 +66,7 @@ export function newConfig(layout: StoreLayout, secret?: Uint8Array): StoreConfig
       : { digestKey: randomBytes(DIGEST_KEY_BYTES).toString('hex') }),
   };
   const problem = problemOf(config);
-  if (problem) throw new PageferryError('bad-argument', `a new store: ${problem}`);
+  if (problem) throw badArgument(`a new store: ${problem}`);
   return config;
 }
 

@@ -1,11 +1,8 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 
 /** Return the error for a name of which the store in `dir` has no snapshot. */
 export function unknownSnapshot(dir: string, name: string): PageferryError {
-  return new PageferryError(
-    'bad-argument',
-    `${dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
-  );
+  return badArgument(`${dir}: has no snapshot ${JSON.stringify(name)}; store list names them`);
 }
 
 /**

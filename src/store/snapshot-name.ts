@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import type { StoreDatabase } from './database.js';
 import type { SnapshotInfo } from './snapshot-info.js';
 
@@ -18,8 +18,7 @@ export function snapshotNamed(db: StoreDatabase, name: string): SnapshotInfo | u
 /** Check that a snapshot can have this name. @throws PageferryError `bad-argument` */
 export function checkSnapshotName(name: unknown): void {
   if (isSnapshotName(name)) return;
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `${JSON.stringify(name)}: not a name for a snapshot; write 1 to 128 letters, digits, ".", "_" or "-", ` +
       'the first one a letter or digit',
   );

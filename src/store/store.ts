@@ -1,4 +1,4 @@
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import type { CheckOptions, CheckReport } from './check/check.js';
 import { decideWithCompanions, withCompanions } from './companions.js';
@@ -146,7 +146,7 @@ export class Store {
   ): Promise<RetentionDecision<SnapshotInfo>[]> {
     const { labels = {}, dryRun = false } = options;
     if (!Object.values(policy).some((number) => number > 0))
-      throw new PageferryError('bad-argument', 'prune: no rule keeps a snapshot; give one, as --keep-last 7');
+      throw badArgument('prune: no rule keeps a snapshot; give one, as --keep-last 7');
     const decide = () =>
       decideWithCompanions(
         this.list().filter((info) => hasLabels(info, labels)),
@@ -241,7 +241,7 @@ export class Store {
   }
 
   private get context(): StoreContext {
-    if (this.isClosed) throw new PageferryError('bad-argument', `${this.dir}: the store was closed`);
+    if (this.isClosed) throw badArgument(`${this.dir}: the store was closed`);
     return this.opened;
   }
 
@@ -253,8 +253,7 @@ export class Store {
 
   private checkNew(name: string): void {
     if (this.context.db.snapshot(name))
-      throw new PageferryError(
-        'bad-argument',
+      throw badArgument(
         `${this.dir}: has a snapshot ${name} already; give another name, or remove it first (store rm)`,
       );
   }

@@ -8,7 +8,7 @@
 //   ...
 import fs from 'node:fs';
 import { ioError } from '../image/fs/errno.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import { isSnapshotName } from './snapshot-name.js';
 
 export const TRACE_PAGE_BYTES = 4096;
@@ -148,13 +148,9 @@ export function parseTrace(text: string, name: string): Trace {
 export function traceOf(trace: Trace, name: string, bytes: number): Trace {
   const wanted = trace.images.length === 1 ? 0 : trace.images.findIndex((image) => image.name === name);
   const image = trace.images[wanted];
-  if (!image)
-    throw new PageferryError('bad-argument', `${trace.name}: is not of an image ${name}; record one of it`);
+  if (!image) throw badArgument(`${trace.name}: is not of an image ${name}; record one of it`);
   if (image.bytes > bytes)
-    throw new PageferryError(
-      'bad-argument',
-      `${trace.name}: is of an image of ${image.bytes} bytes, ${name} has ${bytes}`,
-    );
+    throw badArgument(`${trace.name}: is of an image of ${image.bytes} bytes, ${name} has ${bytes}`);
   const runs = trace.runs.filter((run) => run.image === wanted).map((run) => ({ ...run, image: 0 }));
   return { name: trace.name, images: [{ name, bytes: image.bytes }], runs };
 }
@@ -170,16 +166,9 @@ export function matchImages(trace: Trace, images: readonly MountedImage[]): numb
     const isOnly = trace.images.length === 1 && images.length === 1;
     const number = isOnly ? 0 : images.findIndex((image) => image.name === wanted.name);
     const found = images[number];
-    if (!found)
-      throw new PageferryError(
-        'bad-argument',
-        `${name}: is of an image ${wanted.name}, which is not mounted`,
-      );
+    if (!found) throw badArgument(`${name}: is of an image ${wanted.name}, which is not mounted`);
     if (found.bytes < wanted.bytes)
-      throw new PageferryError(
-        'bad-argument',
-        `${name}: is of an image of ${wanted.bytes} bytes, ${found.name} has ${found.bytes}`,
-      );
+      throw badArgument(`${name}: is of an image of ${wanted.bytes} bytes, ${found.name} has ${found.bytes}`);
     return number;
   });
 }

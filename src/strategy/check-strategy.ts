@@ -1,5 +1,5 @@
 import { CODECS } from '../codec/registry.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { strategyByName } from './registry.js';
 import {
   ALL_LOOKS,
@@ -22,12 +22,9 @@ export function strategyOf(strategy: Strategy | string): Strategy {
   if (typeof strategy === 'string') return strategyByName(strategy);
   const { name, choose, pack } = strategy ?? {};
   if (typeof name !== 'string' || typeof choose !== 'function')
-    throw new PageferryError(
-      'bad-argument',
-      'strategy: expected a name, or an object with a name and a function choose',
-    );
+    throw badArgument('strategy: expected a name, or an object with a name and a function choose');
   if (pack !== undefined && typeof pack !== 'function')
-    throw new PageferryError('bad-argument', `strategy "${name}": pack: expected a function or undefined`);
+    throw badArgument(`strategy "${name}": pack: expected a function or undefined`);
   return strategy;
 }
 
@@ -35,8 +32,7 @@ export function strategyOf(strategy: Strategy | string): Strategy {
 export function packingFor(strategy: Strategy, group: GroupView, state: StreamState): Packing {
   const packing = strategy.pack!(group, state);
   if (PACKINGS.includes(packing?.name) && hasValidNumbers(packing)) return packing;
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `strategy "${strategy.name}": pack returned ${JSON.stringify(packing) ?? 'undefined'}, expected an object whose name is one of ${PACKINGS.join(', ')}, levels 1 … 22, expectedMs and expectedBytes 0 or more`,
   );
 }
@@ -58,8 +54,7 @@ function isLevel(level: number): boolean {
 export function looksOf(strategy: Strategy, state: StreamState): Looks {
   const looks = strategy.looks ? strategy.looks(state) : ALL_LOOKS;
   if (typeof looks?.duplicates === 'boolean' && typeof looks.similar === 'boolean') return looks;
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `strategy "${strategy.name}": looks returned ${JSON.stringify(looks)}, expected an object with duplicates and similar, true or false`,
   );
 }

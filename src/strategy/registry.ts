@@ -1,5 +1,5 @@
 import { CODECS, isCodecName } from '../codec/registry.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument } from '../page/error.js';
 import { adaptive } from './adaptive/adaptive.js';
 import { characteristic } from './characteristic.js';
 import { fixed, fixedZstdPage } from './fixed.js';
@@ -27,8 +27,7 @@ export const STRATEGY_NAMES: readonly string[] = Object.keys(STRATEGIES);
 export function strategyByName(name: string): Strategy {
   const strategy = Object.hasOwn(STRATEGIES, name) ? STRATEGIES[name]!() : fixedByName(name);
   if (strategy) return strategy;
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `unknown strategy "${name}": expected one of ${STRATEGY_NAMES.join(', ')}, fixed:<codec>, fixed:zstd:<level>`,
   );
 }
@@ -45,7 +44,7 @@ const ZSTD_PAGE = 'zstd-page';
 function fixedByName(name: string): Strategy | undefined {
   const [kind, named, ...rest] = name.split(':');
   if (kind !== 'fixed' || named === undefined) return undefined;
-  const refuse = (reason: string) => new PageferryError('bad-argument', `strategy "${name}": ${reason}`);
+  const refuse = (reason: string) => badArgument(`strategy "${name}": ${reason}`);
   const encoder = Object.hasOwn(ZSTD_ENCODERS, named) ? ZSTD_ENCODERS[named] : undefined;
   const isPage = named === ZSTD_PAGE;
   const codec = encoder === undefined && !isPage ? named : 'zstd';

@@ -96,11 +96,20 @@ export interface StreamState {
   readonly hasBothZstd?: boolean | undefined;
   /** Whether zstd can code a page alone, which needs the kernels' zstd. Absent: false. */
   readonly hasZstdPages?: boolean | undefined;
-  /**
-   * Number of the image being encoded, and the encoded share of it, 0 … 1; 0 if its size is unknown. Absent:
-   * not a stream of images.
-   */
-  readonly progress?: { readonly image: number; readonly share: number };
+  /** The image being encoded. Absent: not a stream of images. */
+  readonly progress?: ImageProgress;
+}
+
+/** The image being encoded. */
+export interface ImageProgress {
+  /** Its number in the stream. */
+  readonly image: number;
+  /** The encoded share of it, 0 … 1; 0 if its size is unknown. */
+  readonly share: number;
+  /** Its size; absent or 0: unknown. */
+  readonly bytes?: number;
+  /** Bytes of the images that follow (`EncoderOptions.expectedBytes`); absent or 0: unknown. */
+  readonly laterBytes?: number;
 }
 
 /** A full segment that is about to be packed. */

@@ -1,7 +1,7 @@
 // The records that announce images, and those with their final sizes and digests. Every integer is
 // little-endian; reserved bytes must be zero.
 
-import { PageferryError } from '../page/error.js';
+import { badArgument, PageferryError } from '../page/error.js';
 import { DIGEST_BYTES, type ImageEnd, type ImageRecord, MAX_NAME_BYTES, NO_IMAGE } from './format.js';
 import { hex, WireReader, type WireWriter } from './wire.js';
 
@@ -16,7 +16,7 @@ const KINDS = ['carried', 'base', 'container'] as const satisfies readonly Image
 export function nameBytes(name: string): Uint8Array {
   const bytes = new TextEncoder().encode(name);
   if (bytes.length > MAX_NAME_BYTES)
-    throw new PageferryError('bad-argument', `image name: ${bytes.length} bytes, at most ${MAX_NAME_BYTES}`);
+    throw badArgument(`image name: ${bytes.length} bytes, at most ${MAX_NAME_BYTES}`);
   return bytes;
 }
 

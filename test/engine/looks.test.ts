@@ -73,3 +73,20 @@ test('a live sender: every batch is asked about, and all look-ups are reported',
   expect((await batchOf(off, IMAGE, pages)).counts['same-as'].pages).toBe(0);
   await off.close();
 });
+
+test('the first access to the memory of the index does not count as time of look-ups', async () => {
+  const { strategy, reported } = looking({});
+  const pages = 4096;
+  const image = new Uint8Array(pages * PAGE);
+  const words = new Uint32Array(image.buffer);
+  for (let page = 0; page < pages; page++) words[(page * PAGE) / 4] = page + 1;
+  let now = 0;
+  // 2^16 pages in buckets of 4: 1 MiB of memory, or 256 pages of it.
+  await encoded([bytesSource(image, 'image')], { strategy, indexPages: 2 ** 16, clock: () => now++ });
+  const first = reported.findIndex(({ timedPages }) => timedPages > 0);
+  expect(sum(reported.slice(0, first), 'pages')).toBe(1024);
+  for (const [i, { timedPages, ms, pages }] of reported.entries()) {
+    expect(timedPages, `report ${i}`).toBe(i < first ? 0 : pages);
+    expect(ms > 0, `report ${i}`).toBe(i >= first);
+  }
+});

@@ -1,6 +1,6 @@
 import type { Channel } from '../../channel/channel.js';
 import { FrameChannel } from '../../channel/frame-channel.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 
 const inUse = new WeakSet<FrameChannel>();
 
@@ -13,12 +13,8 @@ export async function withChannel<T>(
   task: (frames: FrameChannel) => Promise<T>,
 ): Promise<T> {
   if (!(channel instanceof FrameChannel))
-    throw new PageferryError(
-      'bad-argument',
-      'channel: expected one from connectChannel or listenForChannels',
-    );
-  if (inUse.has(channel))
-    throw new PageferryError('bad-argument', `${channel.peer}: the channel is used by another call`);
+    throw badArgument('channel: expected one from connectChannel or listenForChannels');
+  if (inUse.has(channel)) throw badArgument(`${channel.peer}: the channel is used by another call`);
   inUse.add(channel);
   try {
     return await task(channel);

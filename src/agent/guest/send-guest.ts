@@ -7,7 +7,7 @@ import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import type { DedupLevel, PageSender } from '../../engine/live/page-sender.js';
 import { isPromise } from '../../page/checked-source.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { abortableItems } from '../../page/items.js';
 import { abortable } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
@@ -151,10 +151,7 @@ async function sendRound(
   let batch: number[] = [];
   for (const page of numbers) {
     if (!Number.isInteger(page) || page < 0 || page >= pages)
-      throw new PageferryError(
-        'bad-argument',
-        `guest "${guest.name}": page ${page} in a round, it has ${pages}`,
-      );
+      throw badArgument(`guest "${guest.name}": page ${page} in a round, it has ${pages}`);
     const at = batch.length * pageBytes;
     const reading = guest.read(page, sender.buffer.subarray(at, at + pageBytes));
     if (isPromise(reading)) await abortable(reading, signal);

@@ -53,6 +53,7 @@ export async function measureStrategy(
     threads: options.threads,
     pageBytes: options.pageBytes,
     deltaBudgetBytes: 0,
+    expectedBytes: sources.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
     indexPages: indexPages(sources, options.pageBytes),
     similar: sources.length > 1,
     timeline: TIMELINE,

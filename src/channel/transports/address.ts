@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import type { SocketAddress } from './transport.js';
 
 /** Maximum length of a UNIX socket's path, in bytes; the system cuts longer ones off. */
@@ -18,8 +18,7 @@ export function parseHostPort(text: string): { readonly host: string; readonly p
   const match = HOST_PORT.exec(text);
   if (!match) return undefined;
   const port = Number(match[3]);
-  if (port > MAX_PORT)
-    throw new PageferryError('bad-argument', `port ${match[3]} is out of range 1 to ${MAX_PORT}`);
+  if (port > MAX_PORT) throw badArgument(`port ${match[3]} is out of range 1 to ${MAX_PORT}`);
   return { host: match[1] ?? (match[2] || LOCAL_HOST), port };
 }
 
@@ -30,8 +29,7 @@ export function parseHostPort(text: string): { readonly host: string; readonly p
 export function parsePath(path: string): { readonly path: string } | undefined {
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES)
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `a UNIX socket's path has at most ${MAX_PATH_BYTES} bytes, this one has ${bytes}; use a shorter one`,
     );
   return bytes === 0 ? undefined : { path };
@@ -44,14 +42,14 @@ export function parsePath(path: string): { readonly path: string } | undefined {
 export function parseAddress(text: string): Address {
   const address = text.startsWith('unix:') ? parsePath(text.slice(5)) : parseHostPort(withoutTcp(text));
   if (address) return address;
-  throw new PageferryError('bad-argument', 'expected unix:PATH, tcp:HOST:PORT or HOST:PORT');
+  throw badArgument('expected unix:PATH, tcp:HOST:PORT or HOST:PORT');
 }
 
 /** Parse `tcp:HOST:PORT` or `HOST:PORT`. @throws PageferryError `bad-argument` */
 export function parseTcpAddress(text: string): { readonly host: string; readonly port: number } {
   const address = text.startsWith('unix:') ? undefined : parseHostPort(withoutTcp(text));
   if (address) return address;
-  throw new PageferryError('bad-argument', 'expected HOST:PORT or tcp:HOST:PORT');
+  throw badArgument('expected HOST:PORT or tcp:HOST:PORT');
 }
 
 function withoutTcp(text: string): string {

@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { tcp } from './tcp.js';
 import { tls } from './tls.js';
 import type { SocketAddress, Transport } from './transport.js';
@@ -19,7 +19,7 @@ export function parseChannelAddress(text: string): {
   const address = transport?.parse(text.slice(transport.scheme.length + 1));
   if (!transport || !address) {
     const forms = TRANSPORTS.map(({ scheme, addressForm }) => `${scheme}:${addressForm}`).join(', ');
-    throw new PageferryError('bad-argument', `address "${text}": expected one of ${forms}`);
+    throw badArgument(`address "${text}": expected one of ${forms}`);
   }
   return { transport, address };
 }

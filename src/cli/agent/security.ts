@@ -5,7 +5,7 @@ import type { ConnectOptions } from '../../channel/connect.js';
 import type { ChannelOptions } from '../../channel/security.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { systemReason } from '../../image/fs/errno.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { Values } from '../option-table.js';
 import { UsageError } from '../usage-error.js';
 import type { CommonValues, PEER_OPTIONS } from './options.js';
@@ -49,8 +49,7 @@ function checkCredentials(
   const privateKey = parsedAs(values, 'tls-key', 'private key', () => createPrivateKey(key));
   parsedAs(values, 'tls-ca', 'certificate', () => new X509Certificate(authorities));
   if (!parsed.checkPrivateKey(privateKey))
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `--tls-key ${values['tls-key']}: is not the key of the certificate in --tls-cert ${values['tls-cert']}`,
     );
 }

@@ -204,6 +204,7 @@ async function packTo(
       maxWrites: writer.maxWrites,
       deltaBudgetBytes: hasPipes ? options.deltaBudgetBytes : 0,
       indexPages: Math.min(Math.max(pages, 1024), MAX_INDEX_PAGES),
+      expectedBytes: images.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
       // A single image has few pages that resemble each other.
       similar: all.length > 1,
     });

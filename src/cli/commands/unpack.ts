@@ -13,7 +13,7 @@ import { createUnorderedSink } from '../../image/fs/unordered-sink.js';
 import type { FileSource } from '../../image/image-file.js';
 import type { OutputForm } from '../../image/output-form.js';
 import { OUTPUT_FORMS } from '../../image/output-forms.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
 import { bytesText, countText } from '../../report/terminal/units.js';
@@ -216,8 +216,7 @@ async function extract(
   if (!found) throw noImage(source.name, reader.images.length, image);
   const { name, digest } = found;
   if (range && range.first + range.count > found.pages)
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
     );
   const line = createProgressLine(job.activity);
@@ -289,5 +288,5 @@ async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number)
 }
 
 function noImage(name: string, count: number, image: number): PageferryError {
-  return new PageferryError('bad-argument', `${name}: has ${count} images, no image ${image}`);
+  return badArgument(`${name}: has ${count} images, no image ${image}`);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isCodecName } from '../../codec/registry.js';
 import { ioError } from '../../image/fs/errno.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { type Costs, MEASURED_COSTS } from '../../simulate/costs.js';
 import { measureCosts } from '../../simulate/measure-costs.js';
 
@@ -95,8 +95,7 @@ class CostsParser {
   }
 
   private refuse(field: string, expected: string, got: unknown): never {
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${this.where}: ${field}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`,
     );
   }

@@ -1,6 +1,6 @@
 import { openImage } from '../../image/formats.js';
 import { bytesSource } from '../../image/memory.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText } from '../../report/terminal/units.js';
 import type { PutOptions } from '../../store/options.js';
@@ -103,8 +103,7 @@ export class ImagePut {
     if (!this.isResuming || !store.has(name)) return store.put(source, options);
     const { threads, waitMs, signal, onProgress } = options;
     if (await store.holds(name, source, { threads, waitMs, signal, onProgress })) return undefined;
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${store.dir}: has a snapshot ${name} of other content than ${source.name}; remove it first, or give another --name`,
     );
   }

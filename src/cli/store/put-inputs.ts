@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { openDiff } from '../../image/diff.js';
 import { openImage, openUncompressed } from '../../image/formats.js';
 import type { FileSource } from '../../image/image-file.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { checkSnapshotName } from '../../store/snapshot-name.js';
 import type { Store } from '../../store/store.js';
 import { openInput } from '../open-input.js';
@@ -42,8 +42,7 @@ export async function checkPutInputs(
   for (const name of names) {
     checkSnapshotName(name);
     if (!isResuming && store.has(name))
-      throw new PageferryError(
-        'bad-argument',
+      throw badArgument(
         `${store.dir}: has a snapshot ${name} already; give another --name, remove it first (store rm ${name}), or skip it (--skip-existing)`,
       );
   }

@@ -2,7 +2,7 @@ import { digestText, ImageDigest } from '../../dedup/image-digest.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { checkedSource } from '../../page/checked-source.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import type { ImageRecord } from '../../stream/format.js';
@@ -51,8 +51,7 @@ export async function digestBase(
   const { signal, onProgress } = options;
   const source = checkedSource(base);
   if (!source.readAt)
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${source.name}: a base image is read at any position: give a file, or a source with readAt`,
     );
   const yieldIfDue = createYielder();

@@ -1,7 +1,7 @@
 import type { CodecContext } from '../../codec/codec.js';
 import type { Slots } from '../../kernels/arena.js';
 import { checkBytes } from '../../page/check-bytes.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { RECORD, type RecordType, type StreamHeader } from '../../stream/format.js';
@@ -132,7 +132,7 @@ export class Decoder {
   }
 
   /** Discard all images: pending and later calls reject with `reason`. Has no effect on a finished stream. */
-  abort(reason: unknown = new PageferryError('bad-argument', 'the decoder was aborted')): void {
+  abort(reason: unknown = badArgument('the decoder was aborted')): void {
     this.life.fail(reason);
   }
 

@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { nextTurn, Signal, throwIfAborted } from '../../page/sync.js';
 import { type FrameBuilder, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { FrameContext } from '../frame/pack-content.js';
@@ -177,8 +177,7 @@ export class EncodeQueue {
     const { strategy, state } = this.parts.frame;
     const bytes = strategy.groupBytes ? strategy.groupBytes(state) : DEFAULT_GROUP_BYTES;
     if (bytes > 0) return Math.min(Math.max(bytes, this.parts.pageBytes), this.parts.maxGroupBytes);
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `strategy "${strategy.name}": groupBytes returned ${bytes}, expected a number of bytes`,
     );
   }

@@ -1,5 +1,5 @@
 import type { Zstd } from '../../codec/zstd.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { checkOptions, type OptionTypes } from '../../page/options.js';
 import { strategyOf } from '../../strategy/check-strategy.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
@@ -66,6 +66,11 @@ export interface EncoderOptions {
    * file with positioned writes: the second write keeps the file busy until the thread can start another.
    */
   readonly maxWrites?: number;
+  /**
+   * Bytes of all images that the stream will have; default 0: unknown. `adaptive` then knows how much work
+   * follows the current image. A wrong number costs time only.
+   */
+  readonly expectedBytes?: number;
   /** Maximum bytes of all carried images together; default 16 TiB, as for a decoder. */
   readonly maxImageBytes?: number;
   /** Whether to search for identical pages, so that each is sent once; default true. */
@@ -96,6 +101,7 @@ const OPTION_TYPES: OptionTypes<EncoderOptions> = {
   indexPages: 'number',
   maxFrameBytes: 'number',
   maxWrites: 'number',
+  expectedBytes: 'number',
   maxImageBytes: 'number',
   dedup: 'boolean',
   similar: 'boolean',
@@ -115,6 +121,7 @@ export interface EncoderSettings {
   readonly deltaBudgetBytes: number;
   readonly indexSlots: number;
   readonly maxWrites: number;
+  readonly expectedBytes: number;
   readonly maxImageBytes: number;
   /** Maximum bytes of a group of pages. */
   readonly maxGroupBytes: number;
@@ -136,10 +143,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
   checkOptions('createEncoder', options, OPTION_TYPES);
   const { pageBytes = 4096, strategy = 'adaptive', dedup = true } = options;
   if (!PAGE_BYTES.includes(pageBytes as PageBytes))
-    throw new PageferryError(
-      'bad-argument',
-      `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`,
-    );
+    throw badArgument(`pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`);
   const indexPages = checkRange('indexPages', options.indexPages ?? DEFAULT_INDEX_PAGES, 1, 2 ** 26);
   const deltaBudgetBytes = options.deltaBudgetBytes ?? DEFAULT_DELTA_BUDGET_BYTES;
   const chosen = strategyOf(strategy);
@@ -153,6 +157,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
     maxWrites: checkInteger('maxWrites', options.maxWrites ?? 1, 1, 4),
+    expectedBytes: checkRange('expectedBytes', options.expectedBytes ?? 0, 0, Number.MAX_SAFE_INTEGER),
     maxImageBytes: checkImageBytes(options.maxImageBytes),
     dedup,
     similar: dedup && (options.similar ?? true),

@@ -1,3 +1,4 @@
+import type { ImageProgress } from '../../strategy/strategy.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import type { FrameContext } from '../frame/pack-content.js';
 import type { LifeCycle } from '../life-cycle.js';
@@ -24,8 +25,8 @@ export interface EncoderParts {
   zeros(bytes: number): number;
   /** The free frames. */
   readonly frames: FrameBuilder[];
-  /** Progress that strategies see: the current image and the encoded share of it, 0 … 1. */
-  readonly progress: { image: number; share: number };
+  /** Progress that strategies see: `StreamState.progress`. */
+  readonly progress: { -readonly [K in keyof ImageProgress]: ImageProgress[K] };
   readonly meter: StageMeter;
   readonly timeline: Timeline | undefined;
   readonly startedAt: number;

@@ -1,6 +1,6 @@
 import { checkBytes } from '../../page/check-bytes.js';
 import { checkedSource } from '../../page/checked-source.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../stream/format.js';
@@ -59,7 +59,7 @@ export class Encoder {
       { free: frames, frame, writer, threads, pageBytes, maxGroupBytes, frameLimitBytes },
       life.signal,
     );
-    this.limit = new ImageLimit(settings.maxImageBytes);
+    this.limit = new ImageLimit(settings.maxImageBytes, settings.expectedBytes);
     const checkLimit = (name: string, bytes: number) => this.limit.check(name, bytes);
     this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, workerStart, checkLimit };
     const header = new WireWriter();
@@ -256,6 +256,7 @@ export class Encoder {
   ): void {
     this.limit.check(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent, isLast);
+    Object.assign(this.parts.progress, this.limit.rest(bytes, isLast));
     this.parts.workerStart.begin(bytes, isLarge(this.parts.settings.maxGroupBytes));
     this.announce({ image: number, kind, name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
@@ -288,8 +289,4 @@ export class Encoder {
     this.carried.push({ name, encoder, end });
     this.lastImage = encoder.number;
   }
-}
-
-function badArgument(message: string): PageferryError {
-  return new PageferryError('bad-argument', message);
 }

@@ -1,14 +1,24 @@
 import { PageferryError } from '../../page/error.js';
+import type { ImageProgress } from '../../strategy/strategy.js';
 
 /** Limit on the bytes of all images of a stream. */
 export class ImageLimit {
   private bytes = 0;
 
-  constructor(private readonly maxImageBytes: number) {}
+  /** `expectedBytes`: bytes of all images, 0 if unknown. */
+  constructor(
+    private readonly maxImageBytes: number,
+    private readonly expectedBytes = 0,
+  ) {}
 
   /** Count an image that has ended. */
   add(bytes: number): void {
     this.bytes += bytes;
+  }
+
+  /** Return the bytes of the next image and those expected after it; 0: unknown. `isLast`: none follows. */
+  rest(bytes = 0, isLast = false): Pick<ImageProgress, 'bytes' | 'laterBytes'> {
+    return { bytes, laterBytes: isLast ? 0 : Math.max(0, this.expectedBytes - this.bytes - bytes) };
   }
 
   /** @throws PageferryError `limit` when an image of `bytes` bytes is too large for the stream */

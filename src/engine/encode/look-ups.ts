@@ -16,8 +16,12 @@ export class LookUps {
   looks = ALL_LOOKS;
   /** Whether jobs look up later chunks now, so that the calling thread must not change the index. */
   areInJobs = false;
-  /** The last chunk that was looked up: its pages, the ms of its look-ups, and the duplicates before it. */
+  /**
+   * The last chunk that was looked up: its pages, those whose time is known, the ms of their look-ups, and
+   * the duplicates before the chunk.
+   */
   private pages = 0;
+  private timedPages = 0;
   private ms = 0;
   private foundBefore = 0;
 
@@ -52,8 +56,11 @@ export class LookUps {
       return;
     }
     this.report(found);
-    this.ms = this.lookUp(index, chunk, count, firstPage);
+    const ms = this.lookUp(index, chunk, count, firstPage);
+    const isTimed = index.isTouched(chunk.classes, count);
+    this.ms = isTimed ? ms : 0;
     this.pages = count;
+    this.timedPages = isTimed ? count : 0;
   }
 
   private prepareChunk(chunk: Chunk, position: number, looks: Looks): void {
@@ -82,9 +89,8 @@ export class LookUps {
   /** Report the duplicates of the last looked-up chunk to the strategy. `found`: duplicates until now. */
   private report(found: number): void {
     const { strategy, pageBytes } = this.context;
-    const { pages, ms, foundBefore } = this;
-    if (pages > 0)
-      strategy.onLooked?.({ pages, pageBytes, hits: found - foundBefore, ms, timedPages: pages });
+    const { pages, timedPages, ms, foundBefore } = this;
+    if (pages > 0) strategy.onLooked?.({ pages, pageBytes, hits: found - foundBefore, ms, timedPages });
     this.foundBefore = found;
     this.pages = 0;
   }

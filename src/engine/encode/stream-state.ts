@@ -28,7 +28,7 @@ export interface StreamStateHandle {
 export function createStreamState(context: StreamStateContext): StreamStateHandle {
   const { settings, writer, meter, outputRate, isLinkMeasured, workingThreads, elapsedMs } = context;
   const expected = { ms: 0, bytes: 0 };
-  const progress = { image: 0, share: 0 };
+  const progress = { image: 0, share: 0, bytes: 0, laterBytes: 0 };
   const state: StreamState = {
     get linkBitsPerSecond() {
       return outputRate.bitsPerSecondAt(settings.clock());

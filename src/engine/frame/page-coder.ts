@@ -1,6 +1,6 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { type Codec, codecByName, PAGE_CODECS } from '../../codec/registry.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import type { Choice, Strategy, StreamState, UniformChoice } from '../../strategy/strategy.js';
 import { surveyPages } from '../threads/survey.js';
 import type { Candidate } from './candidate.js';
@@ -146,8 +146,7 @@ export class PageCoder {
   placeUniform(frame: FrameBuilder, choice: UniformChoice, address: number, count: number): void {
     const kind = choice === 'group' ? this.groupKind : UNIFORM_KINDS[choice];
     if (!kind)
-      throw new PageferryError(
-        'bad-argument',
+      throw badArgument(
         `strategy "${this.context.strategy.name}": uniformChoice is ${choice}, expected group, raw, lz4 or zstd`,
       );
     this.append(frame, kind, address, count * this.context.pageBytes, count);

@@ -2,7 +2,7 @@
 // calls are synchronous.
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { discardPromise, isPromise, valueText } from '../../page/checked-source.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { checkInteger } from '../options.js';
 import type { GuestMemory } from './page-receiver.js';
 
@@ -16,10 +16,7 @@ const MAX_BASE_PAGES = 2 ** 32 - 1;
  */
 export function checkedBase(base: BasePages): BasePages {
   if (typeof base?.read !== 'function')
-    throw new PageferryError(
-      'bad-argument',
-      `base: expected an object with pages and a function read, got ${valueText(base)}`,
-    );
+    throw badArgument(`base: expected an object with pages and a function read, got ${valueText(base)}`);
   return {
     pages: checkInteger('base.pages', base.pages, 0, MAX_BASE_PAGES),
     read: (page, into) => mustReturnNothing(base.read(page, into), 'base.read'),
@@ -38,14 +35,10 @@ export function checkedMemory(memory: GuestMemory, name: string): GuestMemory {
   );
   if (isMissing) {
     discardPromise(memory);
-    throw new PageferryError(
-      'bad-argument',
-      `${owner}: open returned ${valueText(memory)} without a method "${isMissing}"`,
-    );
+    throw badArgument(`${owner}: open returned ${valueText(memory)} without a method "${isMissing}"`);
   }
   if (memory.unchanged !== undefined && typeof memory.unchanged !== 'function')
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${owner}: unchanged is ${valueText(memory.unchanged)}, expected a function or undefined`,
     );
   const [write, zero, read, unchanged] = ['write', 'zero', 'read', 'unchanged'].map(
@@ -63,5 +56,5 @@ export function checkedMemory(memory: GuestMemory, name: string): GuestMemory {
 function mustReturnNothing(value: unknown, call: string): void {
   if (value === undefined || !isPromise(value)) return;
   discardPromise(value);
-  throw new PageferryError('bad-argument', `${call} returned a promise, it has to be synchronous`);
+  throw badArgument(`${call} returned a promise, it has to be synchronous`);
 }

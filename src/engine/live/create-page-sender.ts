@@ -1,7 +1,7 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { type ZstdSet, zstdSet, zstdState } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { checkOptions, type OptionTypes } from '../../page/options.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
@@ -113,15 +113,9 @@ function settingsOf(options: PageSenderOptions, progress: PackingProgress): Batc
   const { pageBytes = 4096, strategy = adaptive(), dedup = 'similar' } = options;
   const { cacheBytes = 64 << 20, batchPages = 256, indexPages = 1 << 17, threads = 1 } = options;
   if (!PAGE_BYTES.includes(pageBytes))
-    throw new PageferryError(
-      'bad-argument',
-      `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`,
-    );
+    throw badArgument(`pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`);
   if (!DEDUP_LEVELS.includes(dedup))
-    throw new PageferryError(
-      'bad-argument',
-      `dedup: expected one of ${DEDUP_LEVELS.join(', ')}, got ${dedup}`,
-    );
+    throw badArgument(`dedup: expected one of ${DEDUP_LEVELS.join(', ')}, got ${dedup}`);
   checkInteger('cacheBytes', cacheBytes, 0, MAX_CACHE_BYTES);
   checkInteger('batchPages', batchPages, 1, 1 << 16);
   checkInteger('indexPages', indexPages, 1, 2 ** 26);

@@ -1,5 +1,5 @@
 import { checkBytes } from '../../page/check-bytes.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import type { RecordParser } from '../decode/record-parser.js';
 import type { DecodeCosts, DecodeMeter } from '../threads/decode-meter.js';
 import type { GuestDecoder } from './guest-decoder.js';
@@ -61,7 +61,7 @@ export class LiveReceiver implements PageReceiver {
 
   close(): void {
     this.parts = undefined;
-    this.failure ??= { cause: new PageferryError('bad-argument', 'the page receiver was closed') };
+    this.failure ??= { cause: badArgument('the page receiver was closed') };
   }
 
   /** Check an argument; a wrong one does not end the receiver. @throws the first failure; `bad-argument` */

@@ -1,6 +1,6 @@
 import type { CacheStats } from '../../dedup/remote-page-cache.js';
 import { valueText } from '../../page/checked-source.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { Signal } from '../../page/sync.js';
 import { GUEST, RECORD } from '../../stream/format.js';
 import { writeImage, writeImageEnd } from '../../stream/image-records.js';
@@ -56,8 +56,7 @@ export class LiveSender implements PageSender {
   begin(name: string, pages: number): Uint8Array {
     const { context, capacity } = this.working('begin', 'created');
     const { pageBytes } = this.options;
-    if (typeof name !== 'string')
-      throw new PageferryError('bad-argument', `begin: name: expected a string, got ${valueText(name)}`);
+    if (typeof name !== 'string') throw badArgument(`begin: name: expected a string, got ${valueText(name)}`);
     checkInteger('begin: pages', pages, 1, Math.floor(Number.MAX_SAFE_INTEGER / pageBytes));
     const header = new WireWriter();
     writeHeader(header, 'live', { pageBytes, maxFrameBytes: capacity + TABLE_TARGET_BYTES });
@@ -80,8 +79,7 @@ export class LiveSender implements PageSender {
   async batch(pages: ArrayLike<number>, keepsLast = false): Promise<Batch> {
     const { free } = this.working('batch', 'begun');
     this.checkBatch('batch', pages);
-    if (this.isWaiting)
-      throw new PageferryError('bad-argument', 'batch: called while the previous call has not resolved');
+    if (this.isWaiting) throw badArgument('batch: called while the previous call has not resolved');
     this.isWaiting = true;
     try {
       await this.frameFreed.until(() => free.length > 0);
@@ -144,7 +142,7 @@ export class LiveSender implements PageSender {
     this.stats = this.cache;
     const { parts } = this;
     this.parts = undefined;
-    this.fail(new PageferryError('bad-argument', 'the page sender was closed'));
+    this.fail(badArgument('the page sender was closed'));
     await parts?.threads.close();
   }
 
@@ -203,8 +201,7 @@ export class LiveSender implements PageSender {
   private working(method: string, phase = this.phase): SenderParts {
     if (this.failure) throw this.failure.cause;
     if (phase !== this.phase)
-      throw new PageferryError(
-        'bad-argument',
+      throw badArgument(
         `${method}: called ${this.phase === 'created' ? 'before begin' : this.phase === 'ended' ? 'after end' : 'twice'}`,
       );
     return this.parts!;
@@ -213,15 +210,9 @@ export class LiveSender implements PageSender {
   private checkBatch(method: string, pages: ArrayLike<number>): void {
     const { batchPages } = this.options;
     if (!Number.isInteger(pages?.length))
-      throw new PageferryError(
-        'bad-argument',
-        `${method}: expected an array of page numbers, got ${valueText(pages)}`,
-      );
+      throw badArgument(`${method}: expected an array of page numbers, got ${valueText(pages)}`);
     if (pages.length < 1 || pages.length > batchPages)
-      throw new PageferryError(
-        'bad-argument',
-        `${method}: ${pages.length} pages, expected 1 … ${batchPages}`,
-      );
+      throw badArgument(`${method}: ${pages.length} pages, expected 1 … ${batchPages}`);
     for (let i = 0; i < pages.length; i++) this.checkPage(method, pages[i]!);
   }
 
@@ -230,13 +221,13 @@ export class LiveSender implements PageSender {
     const { batchPages } = this.options;
     if (this.phase !== 'created') this.checkPage(method, page);
     else if (!Number.isInteger(page) || page < 0)
-      throw new PageferryError('bad-argument', `${method}: page ${page}, expected a page number`);
+      throw badArgument(`${method}: page ${page}, expected a page number`);
     if (!Number.isInteger(at) || at < 0 || at >= batchPages)
-      throw new PageferryError('bad-argument', `${method}: index ${at}, expected 0 … ${batchPages - 1}`);
+      throw badArgument(`${method}: index ${at}, expected 0 … ${batchPages - 1}`);
   }
 
   private checkPage(method: string, page: number): void {
     if (!Number.isInteger(page) || page < 0 || page >= this.pages)
-      throw new PageferryError('bad-argument', `${method}: page ${page}, the guest has ${this.pages}`);
+      throw badArgument(`${method}: page ${page}, the guest has ${this.pages}`);
   }
 }

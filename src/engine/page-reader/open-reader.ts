@@ -1,7 +1,7 @@
 import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { type DigestContext, type DigestedBase, digestBase } from '../decode/base-digest.js';
@@ -34,10 +34,7 @@ export async function openPagesIn(
 ): Promise<PageReader> {
   const { name, bytes, readAt } = checkedSource(file);
   if (!readAt || bytes === undefined)
-    throw new PageferryError(
-      'bad-argument',
-      `${name}: single pages can only be read from a source with readAt and a known size`,
-    );
+    throw badArgument(`${name}: single pages can only be read from a source with readAt and a known size`);
   return await openReader(memory, { name, readAt }, bytes, options, (...args) => new PageReader(...args));
 }
 

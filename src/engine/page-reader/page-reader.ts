@@ -1,6 +1,6 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { abortQuietly, checkedSink } from '../../page/checked-sink.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import type { IndexEntry } from '../../stream/format.js';
@@ -177,10 +177,7 @@ export class PageReader {
   async extract(image: number, sink: PageSink, options: ExtractOptions = {}): Promise<number> {
     this.checkOpen('extract');
     if (this.isExtracting)
-      throw new PageferryError(
-        'bad-argument',
-        'extract: another extract is still running, await it before the next',
-      );
+      throw badArgument('extract: another extract is still running, await it before the next');
     const checked = checkedSink(sink, this.images[image]?.name ?? `${image}`);
     this.isExtracting = true;
     try {
@@ -207,10 +204,7 @@ export class PageReader {
     const { first = 0, signal, onProgress } = options;
     const end = first + (options.count ?? pages - first);
     if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
-      throw new PageferryError(
-        'bad-argument',
-        `pages ${first} … ${end - 1} of image ${image}: the image has ${pages} pages`,
-      );
+      throw badArgument(`pages ${first} … ${end - 1} of image ${image}: the image has ${pages} pages`);
     const { pageBytes, extracting } = this;
     const batch = new PageBatch(this.memory.digesting, pageBytes, sink);
     const yieldIfDue = createYielder();
@@ -243,14 +237,13 @@ export class PageReader {
 
   /** @internal */
   protected checkOpen(call: string): void {
-    if (this.isClosed) throw new PageferryError('bad-argument', `${call}: the page reader is closed`);
+    if (this.isClosed) throw badArgument(`${call}: the page reader is closed`);
   }
 
   /** @internal */
   protected imageOf(image: number): ReadableImage {
     const readable = this.images[image];
-    if (!readable)
-      throw new PageferryError('bad-argument', `image ${image}: the file has ${this.images.length} images`);
+    if (!readable) throw badArgument(`image ${image}: the file has ${this.images.length} images`);
     return readable;
   }
 
@@ -290,5 +283,5 @@ export class PageReader {
 
 function checkPage({ pages }: ReadableImage, image: number, page: number): void {
   if (Number.isInteger(page) && page >= 0 && page < pages) return;
-  throw new PageferryError('bad-argument', `page ${page} of image ${image}: the image has ${pages} pages`);
+  throw badArgument(`page ${page} of image ${image}: the image has ${pages} pages`);
 }

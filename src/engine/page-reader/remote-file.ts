@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { RECORD_HEAD_BYTES } from '../../stream/format.js';
 import { readRecordHead } from '../../stream/records.js';
 import type { ReadableBytes } from './record-reader.js';
@@ -94,8 +94,5 @@ function checkedWindow(file: RemoteFile, position: number, bytes: number, found:
   if (found instanceof Uint8Array && found.length === bytes)
     return new ByteWindow(file.name, position, found);
   const returned = found instanceof Uint8Array ? `${found.length} bytes` : typeof found;
-  throw new PageferryError(
-    'bad-argument',
-    `${file.name}: fetch returned ${returned}, expected ${bytes} bytes at ${position}`,
-  );
+  throw badArgument(`${file.name}: fetch returned ${returned}, expected ${bytes} bytes at ${position}`);
 }

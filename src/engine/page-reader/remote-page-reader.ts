@@ -1,6 +1,6 @@
 import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { type IndexEntry, MAX_FRAME_HEAD_BYTES, RECORD_HEAD_BYTES } from '../../stream/format.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import type { FrameMap } from './frame-map.js';
@@ -67,10 +67,7 @@ export class RemotePageReader extends PageReader {
     this.checkOpen('readInto');
     const { bytes } = this.imageOf(image);
     if (!(Number.isSafeInteger(offset) && offset >= 0 && offset + out.length <= bytes))
-      throw new PageferryError(
-        'bad-argument',
-        `image ${image}: ${out.length} bytes at ${offset}: the image has ${bytes}`,
-      );
+      throw badArgument(`image ${image}: ${out.length} bytes at ${offset}: the image has ${bytes}`);
     const { pageBytes, memory } = this;
     // Keep the last fetched frame, even if the cache evicts it meanwhile: so every fetch makes progress.
     let fetched: { readonly entry: IndexEntry; readonly map: FrameMap } | undefined;

@@ -14,7 +14,7 @@ export const JOB = {
   /** Results: elapsed µs, and the µs of them in which the thread waited for a core. */
   WALL_US: 2,
   WAIT_US: 3,
-  /** 1: the job may take long, as packing with zstd does: up to a second at high levels. */
+  /** 1: the job may take long, as packing with zstd does above level 1: up to a second at high levels. */
   IS_LONG: 63,
   /**
    * First word of the error: its code (high half) and its length in UTF-16 units (low half); then the units.

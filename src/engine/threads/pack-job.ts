@@ -16,6 +16,9 @@ import { beginJob, JOB_KIND } from './job.js';
 import type { RunnerSlots } from './runner-slots.js';
 import { canStayInRuns } from './stored-runs.js';
 
+/** Maximum level of zstd that takes at most about twice the time of LZ4. */
+const MAX_SHORT_LEVEL = 1;
+
 // Words of the job.
 /** Address and number of the segment's runs (two words each: address, bytes), and the bytes of all runs. */
 const PACK_RUNS = 4;
@@ -69,6 +72,14 @@ export interface PackResult {
   readonly check: readonly [number, number];
 }
 
+/**
+ * Return whether a packing takes much longer than LZ4. The calling thread helps with the others, so that no
+ * worker has to be started for the last core.
+ */
+function isLong({ name, level = MAX_SHORT_LEVEL + 1 }: Packing): boolean {
+  return name === 'zstd' && level > MAX_SHORT_LEVEL;
+}
+
 /** Write the record of a job that packs `segment`. */
 export function writePackJob(
   words: Uint32Array,
@@ -76,7 +87,7 @@ export function writePackJob(
   segment: SegmentRuns,
   { packing, byKernels, wide, output }: PackSettings,
 ): void {
-  const at = beginJob(words, job, JOB_KIND.PACK, packing.name === 'zstd');
+  const at = beginJob(words, job, JOB_KIND.PACK, isLong(packing));
   words[at + PACK_RUNS] = segment.runs;
   words[at + PACK_RUN_COUNT] = segment.count;
   words[at + PACK_BYTES] = segment.bytes;

@@ -1,6 +1,6 @@
 import type { ZstdSet } from '../../codec/zstd/load.js';
 import type { Slots } from '../../kernels/arena.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, type PageferryError } from '../../page/error.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { JOB, JOB_STATUS, jobError } from './job.js';
 import type { JobRunner } from './job-runner.js';
@@ -78,7 +78,7 @@ export interface DeclaredThreads extends ThreadsOptions {
 }
 
 export function closedError(): PageferryError {
-  return new PageferryError('bad-argument', 'the threads were closed');
+  return badArgument('the threads were closed');
 }
 
 /** Run a job on the calling thread. @throws PageferryError the job's error */

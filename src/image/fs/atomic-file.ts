@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { abortable, throwIfAborted } from '../../page/sync.js';
 import { FileLifeCycle } from '../file-life-cycle.js';
 import { asIoError, ioError } from './errno.js';
@@ -68,7 +68,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const check = (maxCalls: number) => {
     life.check();
     if (isCommitting || callsInFlight >= maxCalls)
-      throw new PageferryError('bad-argument', `${name}: ${callsInFlight} calls have not ended, await one`);
+      throw badArgument(`${name}: ${callsInFlight} calls have not ended, await one`);
   };
   /** Remove the file, reject running calls, and stop listening, after the first failure or abort. */
   const discard = (cause: unknown) => {
@@ -77,7 +77,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
     output.abort();
     ended.abort(cause);
   };
-  const abort = (cause: unknown = new PageferryError('bad-argument', `${name}: used after abort`)) => {
+  const abort = (cause: unknown = badArgument(`${name}: used after abort`)) => {
     if (life.endBy('abort')) discard(cause);
   };
   const onAbort = () => abort(signal!.reason);
@@ -101,8 +101,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
     write: (...parts) =>
       run(maxWrites, () => {
         const other = parts.findIndex((part) => !(part instanceof Uint8Array));
-        if (other >= 0)
-          throw new PageferryError('bad-argument', `${name}: part ${other} of a write is not a Uint8Array`);
+        if (other >= 0) throw badArgument(`${name}: part ${other} of a write is not a Uint8Array`);
         const at = target.kind === 'file' ? position : null;
         const bytes = parts.reduce((sum, { length }) => sum + length, 0);
         position += bytes;

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 
 /** Return the code of an operating system's error, such as "ENOSPC"; undefined for any other error. */
 export function errnoOf(cause: unknown): string | undefined {
@@ -60,7 +60,7 @@ export function brokenPipe(name: string, cause: unknown): PageferryError {
 /** Check that `position` is an offset in bytes. @throws PageferryError `bad-argument` */
 export function checkPosition(name: string, position: number): void {
   if (!Number.isSafeInteger(position) || position < 0)
-    throw new PageferryError('bad-argument', `${name}: expected a position in bytes, got ${position}`);
+    throw badArgument(`${name}: expected a position in bytes, got ${position}`);
 }
 
 /** Prefix an error's message with the packed file's name; an operating system's error has a name already. */

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { errnoOf } from './errno.js';
 
 /** Maximum number of open files in the pool. Many systems allow a process 1024 descriptors. */
@@ -60,7 +60,7 @@ export class OpenFile {
    * @throws PageferryError `bad-argument` after `close`, `io` if the file was replaced; the system's error
    */
   use(): number {
-    if (this.isClosed) throw new PageferryError('bad-argument', `${this.name}: used after close`);
+    if (this.isClosed) throw badArgument(`${this.name}: used after close`);
     this.descriptor ??= this.reopen();
     if (mostRecent !== this && this.origin) {
       pool.delete(this);

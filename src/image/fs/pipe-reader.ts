@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { OWN_OUTPUT } from '../../page/node-hooks.js';
 import { ioError } from './errno.js';
 
@@ -105,8 +105,7 @@ function startReader(own: number, name: string): PipeReader {
         const events = Atomics.load(state, CELLS.events);
         const hasEnded = Atomics.load(state, CELLS.ended) === 1;
         const available = ((Atomics.load(state, CELLS.written) >>> 0) - taken) >>> 0;
-        if (Atomics.load(state, CELLS.stop) === 1)
-          throw new PageferryError('bad-argument', `${name}: used after close`);
+        if (Atomics.load(state, CELLS.stop) === 1) throw badArgument(`${name}: used after close`);
         if (available === 0 && !hasEnded) {
           await waitAsync(state, CELLS.events, events).value;
           continue;

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { sleep } from '../../page/sync.js';
 import { errnoOf, ioError } from './errno.js';
 import { OpenFile } from './open-file.js';
@@ -81,7 +81,7 @@ export function createReadHandle(file: OpenFile): ReadHandle {
     },
     close() {
       file.close();
-      closing?.abort(new PageferryError('bad-argument', `${name}: used after close`));
+      closing?.abort(badArgument(`${name}: used after close`));
     },
   };
 }

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { FileLifeCycle } from '../file-life-cycle.js';
 import { asIoError, checkPosition, ioError } from './errno.js';
@@ -97,8 +97,7 @@ class StreamSink implements PageSink {
     const { name, end } = this;
     this.life.check();
     checkPosition(name, position);
-    if (position < end)
-      throw new PageferryError('bad-argument', `${name}: cannot write at ${position} after ${end} bytes`);
+    if (position < end) throw badArgument(`${name}: cannot write at ${position} after ${end} bytes`);
   }
 
   private close(): void {

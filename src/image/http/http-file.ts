@@ -1,7 +1,7 @@
 // A file on a web server, read by range requests (RFC 9110, section 14).
 import http from 'node:http';
 import https from 'node:https';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { socketReason } from '../../page/socket-reason.js';
 import { sleep, throwIfAborted } from '../../page/sync.js';
 import { checkRange, type FileVersion, readVersion, versionHeaders } from './range-response.js';
@@ -58,7 +58,7 @@ export async function openHttpFile(url: string, options: HttpFileOptions = {}): 
 
 function parseUrl(text: string): URL {
   if (URL.canParse(text)) return new URL(text);
-  throw new PageferryError('bad-argument', `${text}: not a URL; write https://HOST/PATH`);
+  throw badArgument(`${text}: not a URL; write https://HOST/PATH`);
 }
 
 interface RangeResult {
@@ -92,7 +92,7 @@ class RangeRequests {
   }
 
   close(): void {
-    this.closing.abort(new PageferryError('bad-argument', `${this.name}: used after close`));
+    this.closing.abort(badArgument(`${this.name}: used after close`));
     for (const agent of this.agents) agent.destroy();
   }
 

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { errnoOf, ioError } from '../fs/errno.js';
 
 /** One line of /proc/PID/maps: a range of a process's address space. */
@@ -30,8 +30,7 @@ export function isMemory(region: ProcessRegion): boolean {
 
 /** @throws PageferryError `bad-argument`; `unsupported` without /proc */
 export function checkPid(pid: number): void {
-  if (!Number.isSafeInteger(pid) || pid < 1)
-    throw new PageferryError('bad-argument', `expected a process id, got ${pid}`);
+  if (!Number.isSafeInteger(pid) || pid < 1) throw badArgument(`expected a process id, got ${pid}`);
   if (process.platform !== 'linux')
     throw new PageferryError(
       'unsupported',

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { sleep, throwIfAborted } from '../../page/sync.js';
 import { processError } from './proc.js';
 
@@ -20,10 +20,7 @@ export async function whileStopped<T>(
 ): Promise<T> {
   throwIfAborted(signal);
   if (pid === process.pid)
-    throw new PageferryError(
-      'bad-argument',
-      `pid ${pid}: is this program, which cannot stop itself and read`,
-    );
+    throw badArgument(`pid ${pid}: is this program, which cannot stop itself and read`);
   if (isStopped(pid)) return work(signal);
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;

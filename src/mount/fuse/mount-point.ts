@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { errnoOf, ioError } from '../../image/fs/errno.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { mountedAt } from './mount-table.js';
 import { MAX_READ, S_IFDIR, S_IFREG } from './protocol.js';
 
@@ -36,11 +36,10 @@ export function checkMountPoint(path: string): { readonly isDirectory: boolean }
     throw ioError(path, 'cannot mount', cause);
   }
   if (!stat.isDirectory() && !stat.isFile())
-    throw new PageferryError('bad-argument', `${path}: is neither a directory nor a file to mount on`);
+    throw badArgument(`${path}: is neither a directory nor a file to mount on`);
   const mounted = mountedAt(path);
   if (mounted !== undefined)
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${path}: ${mounted} is mounted here already; unmount it first (umount ${path}), or name another path`,
     );
   return { isDirectory: stat.isDirectory() };

@@ -1,5 +1,5 @@
 // The handshake: the client sends options until it has chosen an export.
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { ServedImage } from '../served-image.js';
 import type { ClientSocket } from './client-socket.js';
 import type { Exports } from './exports.js';
@@ -163,7 +163,7 @@ class Negotiation {
   private async exportName(data: Buffer): Promise<Session> {
     const name = data.toString();
     const image = data.length <= MAX_STRING_BYTES ? this.exports.find(name) : undefined;
-    if (!image) throw new PageferryError('bad-argument', this.exports.missing(name));
+    if (!image) throw badArgument(this.exports.missing(name));
     await this.socket.write(this.exportInfo(image), Buffer.alloc(this.withoutZeroes ? 0 : 124));
     return this.session(image);
   }

@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageBytes } from '../../stream/format.js';
 import { type Access, type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
 import { addDiffering, Interval } from './interval.js';
@@ -37,8 +37,7 @@ const CHUNK_BYTES = 1024 * PAGE;
  */
 export function programGuest(options: ProgramOptions): GuestSpec {
   const { name, stepMs = 100, stateBytes = STATE_BYTES, maxPages = 0 } = options;
-  if (!(stepMs > 0))
-    throw new PageferryError('bad-argument', `${name}: stepMs is ${stepMs}, expected more than 0`);
+  if (!(stepMs > 0)) throw badArgument(`${name}: stepMs is ${stepMs}, expected more than 0`);
   return {
     name,
     async open(seed) {
@@ -47,10 +46,7 @@ export function programGuest(options: ProgramOptions): GuestSpec {
       const bytes = typeof memory === 'function' ? memory : () => new Uint8Array(memory.buffer);
       const start = bytes().length;
       if (start === 0 || start % PAGE !== 0)
-        throw new PageferryError(
-          'bad-argument',
-          `${name}: memory has ${start} bytes, expected whole pages of ${PAGE}`,
-        );
+        throw badArgument(`${name}: memory has ${start} bytes, expected whole pages of ${PAGE}`);
       const pages = Math.max(start / PAGE, maxPages);
       return new ProgramGuest({ name, program, bytes, pages, stepMs, stateBytes, seed });
     },

@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import type { PageBytes } from '../../stream/format.js';
 import { type Guest, type GuestSpec, STATE_BYTES } from '../guest.js';
 import { hashOf, Random } from '../random.js';
@@ -61,7 +61,7 @@ export function syntheticGuest(
   const options = { ...SYNTHETIC_DEFAULTS, ...given };
   const { name, bytes, writesPerSecond, readsPerWrite, mix, phases, samplePages } = options;
   const check = (isValid: boolean, problem: string) => {
-    if (!isValid) throw new PageferryError('bad-argument', `${name}: ${problem}`);
+    if (!isValid) throw badArgument(`${name}: ${problem}`);
   };
   check(bytes >= MIN_PAGES * PAGE, `${bytes} bytes, expected at least ${MIN_PAGES * PAGE}`);
   check(samplePages >= MIN_PAGES, `samplePages is ${samplePages}, expected at least ${MIN_PAGES}`);

@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import type { Technique } from '../technique.js';
 import { alterationProbability } from './alteration-probability.js';
 import { bitmapMatrix } from './bitmap-matrix.js';
@@ -51,5 +51,5 @@ export function techniqueByName(name: string): Technique {
   const technique = TECHNIQUES.find((known) => known.name === name);
   if (technique) return technique;
   const names = TECHNIQUES.map((known) => known.name).join(', ');
-  throw new PageferryError('bad-argument', `unknown technique "${name}": expected one of ${names}`);
+  throw badArgument(`unknown technique "${name}": expected one of ${names}`);
 }

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
 import { ioError } from '../../image/fs/errno.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import type { StoreConfig } from '../config.js';
 import { keyCheckOf } from './derive-key.js';
 
@@ -30,8 +30,7 @@ export function readKeyFile(path: string): Uint8Array {
     throw ioError(path, 'cannot read the key file', cause);
   }
   if (secret.length < MIN_BYTES || secret.length > MAX_BYTES)
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${path}: a key file of ${secret.length > MAX_BYTES ? 'more than ' : ''}${Math.min(secret.length, MAX_BYTES)} bytes; ` +
         `expected ${MIN_BYTES} … ${MAX_BYTES} random ones, as from: head -c 32 /dev/urandom > FILE`,
     );
@@ -50,15 +49,13 @@ export function storeSecret(
 ): Uint8Array | undefined {
   if (config.keyCheck === undefined) {
     if (keyFile === undefined) return undefined;
-    throw new PageferryError(
-      'bad-argument',
+    throw badArgument(
       `${dir}: is not encrypted; open it without a key file (--key-file, PAGEFERRY_KEY_FILE)`,
     );
   }
-  if (keyFile === undefined)
-    throw new PageferryError('bad-argument', `${dir}: is encrypted; give its key file (--key-file FILE)`);
+  if (keyFile === undefined) throw badArgument(`${dir}: is encrypted; give its key file (--key-file FILE)`);
   const secret = known ?? readKeyFile(keyFile);
   const [stated, found] = [Buffer.from(config.keyCheck), Buffer.from(keyCheckOf(secret, config.id))];
   if (stated.length === found.length && timingSafeEqual(stated, found)) return secret;
-  throw new PageferryError('bad-argument', `${keyFile}: is not the key file of the store ${dir}`);
+  throw badArgument(`${keyFile}: is not the key file of the store ${dir}`);
 }

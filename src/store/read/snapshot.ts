@@ -1,4 +1,4 @@
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import { unknownSnapshot } from '../errors.js';
 import { packFileName } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
@@ -206,9 +206,6 @@ export class SnapshotImage {
 
   private check(offset: number, bytes: number): void {
     if (Number.isSafeInteger(offset) && offset >= 0 && offset + bytes <= this.bytes) return;
-    throw new PageferryError(
-      'bad-argument',
-      `snapshot ${this.name}: ${bytes} bytes at ${offset}, it has ${this.bytes}`,
-    );
+    throw badArgument(`snapshot ${this.name}: ${bytes} bytes at ${offset}, it has ${this.bytes}`);
   }
 }

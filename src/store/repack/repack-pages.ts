@@ -1,5 +1,5 @@
 // The pages that a repacking moves, and their new positions.
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { SLOT_LIMIT, ZERO_FRAME } from '../limits.js';
 import { PageRuns } from '../page-runs.js';
 import type { NewPages } from '../put/new-pages.js';
@@ -43,7 +43,7 @@ export async function tracedPages(
 
 /** Return the runs of the trace that are of the image. @throws PageferryError `bad-argument` */
 function runsOf(image: SnapshotImage, { name, images, runs }: Trace) {
-  const bad = (found: string) => new PageferryError('bad-argument', `${name}: ${found}`);
+  const bad = (found: string) => badArgument(`${name}: ${found}`);
   const number = images.findIndex((one) => one.name === image.name);
   if (number < 0) {
     const others = images.map((one) => one.name).join(', ') || 'no image';

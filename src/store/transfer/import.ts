@@ -1,6 +1,6 @@
 import { checkImageBytes } from '../../engine/options.js';
 import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument, PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { PLAIN_FRAMES } from '../encryption/frame-cipher.js';
 import { FRAME_HEAD_BYTES, FRAME_MAGIC, readFrameHead } from '../format.js';
@@ -97,8 +97,7 @@ function checkNew(store: ImportTarget, stream: string, names: readonly string[])
   if (existing.length === 0) return;
   const listed = existing.slice(0, MAX_LISTED).join(', ');
   const more = existing.length > MAX_LISTED ? ` and ${existing.length - MAX_LISTED} more` : '';
-  throw new PageferryError(
-    'bad-argument',
+  throw badArgument(
     `${store.dir}: has ${existing.length === 1 ? 'a snapshot' : 'snapshots'} ${listed}${more} already, of the ` +
       `${names.length} of ${stream}: nothing is imported; remove them first (store rm), or import into another store`,
   );

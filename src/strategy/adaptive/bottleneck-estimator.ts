@@ -37,6 +37,12 @@ const IDLE_EXPONENT = 4;
 const IDLE_BACKLOG = 0.2;
 
 const FAST_BITS_PER_SECOND = 4e9;
+/**
+ * Images of one stream are assumed to be snapshots of one guest: after the first, the encoder mostly scans
+ * and hashes, and the link sends this share of the first one's bytes. Assuming too little costs little: the
+ * next image can be compressed more instead.
+ */
+const LATER_SHARE = 1 / 4;
 
 /** The bottleneck of a stream, encoder or link, as a price. */
 export interface Bottleneck {
@@ -115,7 +121,7 @@ export class BottleneckEstimator {
   private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
     const { progress } = state;
     if (!progress) return undefined;
-    const { image, share } = progress;
+    const { image, share, bytes: imageBytes = 0, laterBytes = 0 } = progress;
     // Without the time in which the encoder waited for the link.
     const workedMs = encodedAtMs - (state.outputWaitMs ?? 0);
     const isCold = share < PREDICTED_FROM || (state.bytesRead ?? Infinity) < PREDICTED_FROM_BYTES;
@@ -129,10 +135,14 @@ export class BottleneckEstimator {
     if (seen < MIN_PREDICTIVE_SHARE) return undefined;
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
     const remaining = (1 - share) / seen;
-    const encodeMs = encodedAtMs + remaining * (workedMs - this.imageStart.ms);
-    const sendMs =
-      Math.max(linkFreeAtMs, encodedAtMs) +
-      (remaining * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
+    const workMs = workedMs - this.imageStart.ms;
+    const bytes = state.bytesOut - this.imageStart.bytes;
+    // The images that follow: as a multiple of the extrapolated part, and the ms to scan and hash them.
+    const later = laterBytes && imageBytes && laterBytes / imageBytes / seen;
+    const scanMs = (laterBytes * (state.floorMsPerMiB ?? 0)) / 2 ** 20 / coresOf(state);
+    const encodeMs = encodedAtMs + remaining * workMs + (image > 0 ? later * workMs : scanMs);
+    const laterShares = image > 0 ? later : LATER_SHARE * later;
+    const sendMs = Math.max(linkFreeAtMs, encodedAtMs) + ((remaining + laterShares) * bytes) / linkBytesPerMs;
     return (sendMs - encodeMs) / Math.max(sendMs, encodeMs, 1);
   }
 

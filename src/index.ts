@@ -40,6 +40,7 @@ export { strategyByName } from './strategy/registry.js';
 export type {
   Choice,
   GroupView,
+  ImageProgress,
   LookResult,
   Looks,
   Packing,

@@ -92,7 +92,7 @@ describe.skipIf(reason)('a mount (skipped without FUSE)', () => {
     expect(fs.readSync(file, into, 0, into.length, 0)).toBe(image.length);
     expect(into.equals(image)).toBe(true);
     fs.closeSync(file);
-    expect(await mount.ended()).toMatchObject({ code: 0, signal: null });
+    expect(await mount.ended()).toMatchObject({ code: 0, signal: null, stderr: '' });
     expect(fs.statSync(path).size).toBe(0);
   });
 

@@ -26,6 +26,6 @@ export class PageferryError extends Error {
 }
 
 /** Return the error of a wrong argument or option. */
-export function badArgument(message: string): PageferryError {
-  return new PageferryError('bad-argument', message);
+export function badArgument(message: string, options?: ErrorOptions): PageferryError {
+  return new PageferryError('bad-argument', message, options);
 }

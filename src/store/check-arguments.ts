@@ -1,7 +1,7 @@
 // Checks of what a caller gives to the methods of a store, before they take its lock or read anything.
 import { checkImageBytes, checkInteger, checkRange } from '../engine/options.js';
 import { valueText } from '../page/checked-source.js';
-import { PageferryError } from '../page/error.js';
+import { badArgument, type PageferryError } from '../page/error.js';
 import { checkOptions, type OptionTypes } from '../page/options.js';
 import type { CheckOptions } from './check/check.js';
 import type { StoreLayout } from './config.js';
@@ -101,26 +101,26 @@ export function checkPolicy(policy: RetentionPolicy): void {
 
 /** Check that an argument is a string. @throws PageferryError `bad-argument` */
 export function checkString(name: string, value: unknown): void {
-  if (typeof value !== 'string') throw badArgument(name, 'a string', value);
+  if (typeof value !== 'string') throw wrongValue(name, 'a string', value);
 }
 
 /** Check that an argument is an array of names. @throws PageferryError `bad-argument` */
 export function checkNames(call: string, names: unknown): void {
-  if (!Array.isArray(names)) throw badArgument(`${call}: names`, 'an array of names', names);
+  if (!Array.isArray(names)) throw wrongValue(`${call}: names`, 'an array of names', names);
   for (const name of names) checkString(`${call}: name`, name);
 }
 
 function checkLabels(labels: unknown): void {
   if (typeof labels !== 'object' || labels === null || Array.isArray(labels))
-    throw badArgument('labels', 'an object of strings', labels);
+    throw wrongValue('labels', 'an object of strings', labels);
   for (const [key, value] of Object.entries(labels)) checkString(`labels.${key}`, value);
 }
 
 function checkDate(date: unknown): void {
   if (!(date instanceof Date) || Number.isNaN(date.getTime()))
-    throw badArgument('created', 'a valid Date', date);
+    throw wrongValue('created', 'a valid Date', date);
 }
 
-function badArgument(name: string, expected: string, value: unknown): PageferryError {
-  return new PageferryError('bad-argument', `${name}: expected ${expected}, got ${valueText(value)}`);
+function wrongValue(name: string, expected: string, value: unknown): PageferryError {
+  return badArgument(`${name}: expected ${expected}, got ${valueText(value)}`);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Address, parsePath } from '../../channel/transports/address.js';
 import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
-import { PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { defineCommand } from '../command.js';
 import { address, QMP_DETAIL } from './options.js';
 import { STOP_MS } from './run.js';
@@ -56,7 +56,7 @@ function privateSocket(folder: string): Address {
     parsePath(path);
   } catch (cause) {
     const { message } = cause as Error;
-    throw new PageferryError('bad-argument', `TMPDIR: ${path}: ${message}, or name one with --listen`, {
+    throw badArgument(`TMPDIR: ${path}: ${message}, or name one with --listen`, {
       cause,
     });
   }

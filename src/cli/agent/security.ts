@@ -58,7 +58,7 @@ function parsedAs<T>(values: ChannelValues, name: PemOption, label: string, pars
   try {
     return parse();
   } catch (cause) {
-    throw new PageferryError('bad-argument', `--${name} ${values[name]}: has no PEM ${label}`, { cause });
+    throw badArgument(`--${name} ${values[name]}: has no PEM ${label}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isCodecName } from '../../codec/registry.js';
 import { ioError } from '../../image/fs/errno.js';
-import { badArgument, PageferryError } from '../../page/error.js';
+import { badArgument } from '../../page/error.js';
 import { type Costs, MEASURED_COSTS } from '../../simulate/costs.js';
 import { measureCosts } from '../../simulate/measure-costs.js';
 
@@ -29,7 +29,7 @@ export async function loadCosts(path: string | undefined): Promise<Costs> {
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new PageferryError('bad-argument', `--costs ${path}: not JSON: ${(cause as Error).message}`, {
+    throw badArgument(`--costs ${path}: not JSON: ${(cause as Error).message}`, {
       cause,
     });
   }

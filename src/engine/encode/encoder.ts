@@ -11,8 +11,8 @@ import { checkInteger } from '../options.js';
 import type { Chunk } from './chunk.js';
 import { EncodeQueue, isLarge } from './encode-queue.js';
 import type { EncoderParts } from './encoder-parts.js';
+import { ImageBytes } from './image-bytes.js';
 import { ImageEncoder } from './image-encoder.js';
-import { ImageLimit } from './image-limit.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
 import { type EncodedImage, type StreamSummary, streamSummary } from './summary.js';
 
@@ -45,7 +45,7 @@ export class Encoder {
   private imageKind: 'carried' | 'container' = 'carried';
   private readonly ends: ImageEnd[] = [];
   private readonly carried: EncodedImage[] = [];
-  private readonly limit: ImageLimit;
+  private readonly imageBytes: ImageBytes;
   private lastImage: number | undefined;
   private lastContainer: number | undefined;
   private readonly queue: EncodeQueue;
@@ -59,8 +59,8 @@ export class Encoder {
       { free: frames, frame, writer, threads, pageBytes, maxGroupBytes, frameLimitBytes },
       life.signal,
     );
-    this.limit = new ImageLimit(settings.maxImageBytes, settings.expectedBytes);
-    const checkLimit = (name: string, bytes: number) => this.limit.check(name, bytes);
+    this.imageBytes = new ImageBytes(settings.maxImageBytes, settings.expectedBytes);
+    const checkLimit = (name: string, bytes: number) => this.imageBytes.check(name, bytes);
     this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, workerStart, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', { pageBytes, maxFrameBytes });
@@ -254,9 +254,9 @@ export class Encoder {
     kind: 'carried' | 'container' = 'carried',
     isLast = false,
   ): void {
-    this.limit.check(name, bytes ?? 0);
+    this.imageBytes.check(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent, isLast);
-    Object.assign(this.parts.progress, this.limit.rest(bytes, isLast));
+    Object.assign(this.parts.progress, this.imageBytes.rest(bytes, isLast));
     this.parts.workerStart.begin(bytes, isLarge(this.parts.settings.maxGroupBytes));
     this.announce({ image: number, kind, name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
@@ -280,7 +280,7 @@ export class Encoder {
     writeImageEnd(head, encoder.number, end);
     this.parts.writer.writeRecord(RECORD.IMAGE_END, head.bytes);
     this.ends.push(end);
-    this.limit.add(bytes);
+    this.imageBytes.add(bytes);
     this.image = undefined;
     if (this.imageKind === 'container') {
       this.lastContainer = encoder.number;

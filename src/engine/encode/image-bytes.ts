@@ -1,11 +1,11 @@
 import { PageferryError } from '../../page/error.js';
 import type { ImageProgress } from '../../strategy/strategy.js';
 
-/** Limit on the bytes of all images of a stream. */
-export class ImageLimit {
+/** The bytes of all images of a stream: those so far, their limit, and those that are expected to follow. */
+export class ImageBytes {
   private bytes = 0;
 
-  /** `expectedBytes`: bytes of all images, 0 if unknown. */
+  /** `expectedBytes`: expected bytes of all images; 0: unknown. */
   constructor(
     private readonly maxImageBytes: number,
     private readonly expectedBytes = 0,
